@@ -1,0 +1,39 @@
+"""ELECTRA on TensorFlow and Keras: from raw text to a served model.
+
+`import electra_tf` is light: each public name is loaded when it is first used, so command line help, vocabulary
+learning and record checks run without TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "electra_tf.config": ("ElectraConfig", "MaskingConfig", "OptimizerConfig", "PretrainingConfig",
+                          "FineTuningConfig", "PRESETS"),
+    "electra_tf.errors": ("InputError",),
+    "electra_tf.text.vocabulary": ("Vocabulary",),
+    "electra_tf.text.tokenizer": ("Tokenizer",),
+    "electra_tf.text.preprocessor": ("TextPreprocessor",),
+    "electra_tf.text.corpus": ("read_corpus",),
+    "electra_tf.records.builder": ("build_pretraining_data",),
+    "electra_tf.records.dataset": ("pretraining_dataset",),
+    "electra_tf.model.encoder": ("ElectraEncoder",),
+    "electra_tf.model.networks": ("ElectraGenerator", "ElectraDiscriminator"),
+    "electra_tf.training.pretrainer": ("ElectraPretrainer",),
+    "electra_tf.training.optimizer": ("optimizer_for",),
+    "electra_tf.tasks.text_classification": ("ElectraTextClassifier",),
+    "electra_tf.serving.predictor": ("Predictor",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'electra_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

@@ -1,0 +1,348 @@
+"""Frozen settings, checked when they are made; plain data that knows no TensorFlow and no class of ours.
+
+Every default lives here and nowhere else. Job flags are made from the fields (name, default, help), and
+`to_dict` / `from_dict` carry the same fields through JSON.
+"""
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+
+from electra_tf.errors import InputError
+from electra_tf.presets import PRESET_SETTINGS
+
+
+def setting(default, description):
+    """A dataclass field with its one-line description, from which a job's flag takes its help text."""
+    return dataclasses.field(default=default, metadata={"help": description})
+
+
+def _require(condition, message):
+    if not condition:
+        raise InputError(message)
+
+
+@dataclasses.dataclass(frozen=True)
+class ElectraConfig:
+    """Architecture of one ELECTRA: the discriminator, and its generator as fractions of it (recipe: paper, section 3).
+
+    >>> ElectraConfig(hidden_size=256, generator_size=0.25).generator.hidden_size   # 64
+    """
+
+    vocabulary_size: int = setting(30522, "number of pieces in the vocabulary; always taken from the vocabulary file")
+    embedding_size: int = setting(128, "width of the token, position and segment embeddings")
+    hidden_size: int = setting(256, "width of the encoder's hidden states")
+    num_layers: int = setting(12, "number of transformer layers")
+    num_heads: int = setting(4, "number of attention heads; divides hidden_size")
+    intermediate_size: int = setting(1024, "width of the feed-forward layer")
+    max_positions: int = setting(512, "number of learned positions: the longest input")
+    num_segments: int = setting(2, "number of segment types")
+    hidden_dropout: float = setting(0.1, "dropout rate of embeddings and layer outputs, 0..1")
+    attention_dropout: float = setting(0.1, "dropout rate of attention probabilities, 0..1")
+    layer_norm_epsilon: float = setting(1e-12, "added to the variance in every LayerNorm")
+    initializer_range: float = setting(0.02, "standard deviation of the truncated normal that starts the weights")
+    generator_size: float = setting(0.25, "generator width as a fraction of hidden_size")
+    generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
+
+    def __post_init__(self):
+        for name in ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
+                     "intermediate_size", "max_positions", "num_segments"):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and value > 0, f"{name}={value!r} must be a whole number above 0.")
+        _require(self.hidden_size % self.num_heads == 0,
+                 f"num_heads={self.num_heads} must divide hidden_size={self.hidden_size} without remainder.")
+        for name in ("hidden_dropout", "attention_dropout"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
+        for name in ("layer_norm_epsilon", "initializer_range"):
+            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
+        for name in ("generator_size", "generator_depth"):
+            value = getattr(self, name)
+            _require(0 < value <= 1, f"{name}={value} must lie in (0, 1]: a fraction of the discriminator.")
+
+    @property
+    def head_size(self):
+        return self.hidden_size // self.num_heads
+
+    @property
+    def generator(self):
+        """The generator's architecture; heads and feed-forward width follow from its width, as in the original."""
+        hidden_size = int(round(self.hidden_size * self.generator_size))
+        return dataclasses.replace(
+            self, hidden_size=hidden_size, intermediate_size=4 * hidden_size, num_heads=max(1, hidden_size // 64),
+            num_layers=max(1, int(round(self.num_layers * self.generator_depth))),
+            generator_size=1.0, generator_depth=1.0)
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """The architecture of a named preset, with any field replaced.
+
+        Args:
+            name: a key of `electra_tf.PRESETS`.
+            **overrides: fields of ElectraConfig; `vocabulary_size` is the usual one.
+
+        >>> ElectraConfig.from_preset("small", vocabulary_size=8192).hidden_size   # 256
+        """
+        return replace(preset(name).model, **overrides)
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskingConfig:
+    """How tokens are chosen for the generator, and how its samples are drawn (paper, section 3.1)."""
+
+    mask_rate: float = setting(0.15, "fraction of the tokens that the generator must predict, 0..1")
+    mask_symbol_rate: float = setting(0.85, "fraction of the chosen tokens shown as [MASK]; the others stay visible")
+    temperature: float = setting(1.0, "divides the generator's logits before sampling")
+
+    def __post_init__(self):
+        _require(0 < self.mask_rate < 1, f"mask_rate={self.mask_rate} must lie between 0 and 1; 0.15 masks 15 %.")
+        _require(0 <= self.mask_symbol_rate <= 1, f"mask_symbol_rate={self.mask_symbol_rate} must lie in [0, 1].")
+        _require(self.temperature > 0, f"temperature={self.temperature} must be above 0; 1 samples as the generator says.")
+
+    def max_masked(self, sequence_length):
+        """Number of slots for masked positions in a row of `sequence_length` tokens (19 for 128 at 15 %)."""
+        return max(1, int((self.mask_rate + 0.005) * sequence_length))
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW as the original has it: no bias correction, warm-up times linear decay, clip by global norm."""
+
+    learning_rate: float = setting(5e-4, "peak learning rate")
+    warmup_steps: int = setting(10_000, "updates over which the learning rate rises from 0")
+    weight_decay: float = setting(0.01, "decoupled weight decay; biases and LayerNorm are left out")
+    beta_1: float = setting(0.9, "decay of the first moment")
+    beta_2: float = setting(0.999, "decay of the second moment")
+    epsilon: float = setting(1e-6, "added to the root of the second moment")
+    clip_norm: float = setting(1.0, "largest global gradient norm, applied after summing over replicas")
+    bias_correction: bool = setting(False, "correct the moments for their start at zero, as Adam's paper has it")
+    layer_decay: float = setting(1.0, "learning rate factor from one layer to the one below; 1 switches it off")
+
+    def __post_init__(self):
+        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
+        _require(self.warmup_steps >= 0, f"warmup_steps={self.warmup_steps} must not be negative; 0 switches warm-up off.")
+        _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
+        for name in ("beta_1", "beta_2"):
+            _require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
+        _require(self.epsilon > 0, f"epsilon={self.epsilon} must be above 0.")
+        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number switches clipping off.")
+        _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
+
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingConfig:
+    """One pretraining run: everything that decides its weights, and how often it saves and reports."""
+
+    model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
+    masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    sequence_length: int = setting(128, "tokens in a row, [CLS] and [SEP] included; must equal the records'")
+    batch_size: int = setting(128, "rows in one update, over all devices and micro-batches")
+    train_steps: int = setting(1_000_000, "number of updates of the whole run")
+    accumulation_steps: int = setting(1, "micro-batches that a device works through in one update, to save memory")
+    generator_weight: float = setting(1.0, "weight of the generator's masked language model loss")
+    discriminator_weight: float = setting(50.0, "weight of the discriminator's replaced token loss")
+    precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
+    seed: int = setting(0, "run seed of weights, data order, masks, samples and dropout")
+    checkpoint_steps: int = setting(1000, "updates between two checkpoints")
+    keep_checkpoints: int = setting(5, "how many of the newest checkpoints are kept")
+    log_steps: int = setting(100, "updates between two log lines")
+    evaluation_steps: int = setting(1000, "updates between two evaluations on the held-out split")
+    evaluation_batches: int = setting(50, "batches in one evaluation")
+
+    def __post_init__(self):
+        for name in ("sequence_length", "batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
+                     "keep_checkpoints", "log_steps", "evaluation_steps", "evaluation_batches"):
+            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be a whole number above 0.")
+        _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
+        _require(self.sequence_length <= self.model.max_positions,
+                 f"sequence_length={self.sequence_length} exceeds model.max_positions={self.model.max_positions}.")
+        _require(self.batch_size % self.accumulation_steps == 0,
+                 f"accumulation_steps={self.accumulation_steps} must divide batch_size={self.batch_size}.")
+        _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        for name in ("generator_weight", "discriminator_weight"):
+            _require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
+        _require(0 <= self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuningConfig:
+    """One fine-tuning run of a pretrained encoder on a labelled set (original defaults where it has them)."""
+
+    sequence_length: int = setting(128, "longest input in tokens; longer texts are truncated")
+    batch_size: int = setting(32, "examples in one update")
+    epochs: float = setting(3.0, "passes over the training set")
+    learning_rate: float = setting(3e-4, "peak learning rate")
+    layer_decay: float = setting(0.8, "learning rate factor from one layer to the one below; 1 switches it off")
+    weight_decay: float = setting(0.01, "decoupled weight decay; biases and LayerNorm are left out")
+    warmup_proportion: float = setting(0.1, "share of the updates over which the learning rate rises from 0")
+    clip_norm: float = setting(1.0, "largest global gradient norm")
+    dropout: float = setting(0.1, "dropout rate of encoder and task head, 0..1")
+    loss_reduction: str = setting("sum", "sum over the batch as in the original, or mean")
+    precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
+    seed: int = setting(0, "run seed of the new head, the data order and dropout")
+    evaluations_per_epoch: int = setting(1, "how often the validation set is scored in one epoch")
+
+    def __post_init__(self):
+        for name in ("sequence_length", "batch_size", "epochs", "evaluations_per_epoch"):
+            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
+        _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
+        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
+        _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
+        _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
+        _require(0 <= self.warmup_proportion <= 1, f"warmup_proportion={self.warmup_proportion} must lie in [0, 1].")
+        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0.")
+        _require(0 <= self.dropout < 1, f"dropout={self.dropout} must lie in [0, 1).")
+        _require(self.loss_reduction in ("sum", "mean"), f"loss_reduction={self.loss_reduction!r} must be sum or mean.")
+        _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        _require(0 <= self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+
+    def train_steps(self, num_examples):
+        """Updates of the whole run on `num_examples` examples, the last short batch of an epoch counted as one."""
+        return max(1, int(math.ceil(num_examples / self.batch_size) * self.epochs))
+
+    def optimizer(self, train_steps):
+        """The OptimizerConfig of a run of `train_steps` updates."""
+        return OptimizerConfig(
+            learning_rate=self.learning_rate, warmup_steps=int(round(self.warmup_proportion * train_steps)),
+            weight_decay=self.weight_decay, clip_norm=self.clip_norm, layer_decay=self.layer_decay)
+
+
+def unknown_name_error(kind, name, known):
+    """InputError for a name that does not exist, with the nearest that does."""
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}."
+    return InputError(f"{kind} {name!r} does not exist; {hint}")
+
+
+def replace(config, **changes):
+    """`dataclasses.replace` that refuses unknown fields in one sentence.
+
+    >>> replace(OptimizerConfig(), learning_rate=1e-3).learning_rate   # 0.001
+    """
+    known = [field.name for field in dataclasses.fields(config)]
+    for name in changes:
+        if name not in known:
+            raise unknown_name_error(f"setting of {type(config).__name__}", name, known)
+    return dataclasses.replace(config, **changes)
+
+
+def _convert(field_type, value, name):
+    """A JSON or command line value as the field's type; refuses what does not fit."""
+    origin = typing.get_origin(field_type)
+    if origin in (typing.Union, types.UnionType):
+        if value is None or value == "None":
+            return None
+        field_type = next(option for option in typing.get_args(field_type) if option is not type(None))
+    if dataclasses.is_dataclass(field_type):
+        return from_dict(field_type, value) if isinstance(value, dict) else value
+    try:
+        if field_type is bool:
+            if isinstance(value, bool):
+                return value
+            return {"true": True, "false": False}[str(value).lower()]
+        if field_type is int:
+            number = float(value)
+            if number != int(number):
+                raise ValueError
+            return int(value) if isinstance(value, (int, str)) and str(value).lstrip("+-").isdigit() else int(number)
+        if field_type is float:
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        return field_type(value)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        raise InputError(f"{name}={value!r} is not {field_type.__name__}; give a value like "
+                         f"{ {bool: 'true', int: '128', float: '0.1'}.get(field_type, 'text')}.") from None
+
+
+def to_dict(config):
+    """The settings as nested dictionaries of plain values, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(config_class, values):
+    """Settings from nested dictionaries; unknown names are refused, missing ones take their defaults.
+
+    >>> from_dict(MaskingConfig, {"mask_rate": 0.25}).mask_rate   # 0.25
+    """
+    hints = typing.get_type_hints(config_class)
+    known = {field.name for field in dataclasses.fields(config_class)}
+    for name in values:
+        if name not in known:
+            raise unknown_name_error(f"setting of {config_class.__name__}", name, known)
+    return config_class(**{name: _convert(hints[name], value, name) for name, value in values.items()})
+
+
+def with_overrides(config, assignments):
+    """Settings changed by dotted names, as in `--set optimizer.learning_rate=1e-3`.
+
+    Args:
+        config: a settings dataclass.
+        assignments: sequence of "name=value"; dots lead into nested settings.
+
+    Returns:
+        A new dataclass of the same class.
+
+    >>> with_overrides(PretrainingConfig(), ["model.num_layers=2"]).model.num_layers   # 2
+    """
+    values = to_dict(config)
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment!r} has no '='; write --set optimizer.learning_rate=1e-3.")
+        *groups, last = name.strip().split(".")
+        place, where = values, type(config).__name__
+        for group in groups:
+            if not isinstance(place.get(group), dict):
+                raise unknown_name_error(f"--set {name}: group of settings", group,
+                                         [key for key, inner in place.items() if isinstance(inner, dict)])
+            place, where = place[group], group
+        if last not in place or isinstance(place[last], dict):
+            raise unknown_name_error(f"--set {name}: setting of {where}", last,
+                                     [key for key, inner in place.items() if not isinstance(inner, dict)])
+        place[last] = value.strip()
+    return from_dict(type(config), values)
+
+
+def read_json(path):
+    """The JSON object in a file, or one sentence with file, line and column."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of a JSON file.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds a {type(values).__name__}; expected a JSON object {{...}}.")
+    return values
+
+
+PRESETS = {name: from_dict(PretrainingConfig, settings) for name, settings in PRESET_SETTINGS.items()}
+
+
+def preset(name):
+    """The PretrainingConfig of a named size.
+
+    Args:
+        name: tiny, mini, small, small_plus_plus, base or large.
+
+    Returns:
+        PretrainingConfig; its `.model` is the architecture.
+
+    Raises:
+        InputError: no such preset.
+
+    >>> preset("small").optimizer.learning_rate   # 0.0005
+    """
+    if name not in PRESETS:
+        raise unknown_name_error("preset", name, PRESETS)
+    return PRESETS[name]
