@@ -1,0 +1,34 @@
+"""The sentence with the generator's samples in it, and which of its tokens were replaced (paper, section 2)."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from electra_tf.objective.masking import replace_at
+
+
+class Corrupted(NamedTuple):
+    """Input and labels of the discriminator.
+
+    Attributes:
+        token_ids: int32 [batch, length].
+        is_replaced: bool [batch, length], False where a sample hit the original token.
+    """
+
+    token_ids: tf.Tensor
+    is_replaced: tf.Tensor
+
+
+def corrupt(token_ids, masked, *, sampled_ids):
+    """Puts the generator's samples into the original sentence; no [MASK] is left.
+
+    Args:
+        token_ids: int32 [batch, length], the original sentence.
+        masked: Masked, whose `positions` the samples belong to.
+        sampled_ids: int32 [batch, slots].
+
+    Returns:
+        Corrupted.
+    """
+    corrupt_ids = replace_at(token_ids, masked.positions, new_ids=sampled_ids, where=masked.is_masked)
+    return Corrupted(corrupt_ids, corrupt_ids != token_ids)

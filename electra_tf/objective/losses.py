@@ -1,0 +1,47 @@
+"""The two losses, each as (sum, weight), so that replicas and micro-batches can be added before the division."""
+
+import tensorflow as tf
+
+# The original adds this to both denominators.
+_EPSILON = 1e-6
+
+
+def masked_language_model_loss(logits, original_ids, *, is_masked):
+    """Negative log-likelihood of the original tokens at the masked positions.
+
+    Args:
+        logits: float [batch, slots, vocabulary].
+        original_ids: int32 [batch, slots].
+        is_masked: bool [batch, slots].
+
+    Returns:
+        (sum, weight): float32 scalars; the loss is `mean_loss(sum, weight)`.
+    """
+    weights = tf.cast(is_masked, tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=original_ids, logits=tf.cast(logits, tf.float32))
+    return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+
+def replaced_token_loss(logits, is_replaced, *, padding_mask):
+    """Sigmoid cross-entropy of "was this token replaced?" over every real position.
+
+    Args:
+        logits: float [batch, length].
+        is_replaced: bool [batch, length].
+        padding_mask: int32 or bool [batch, length], 1 for real tokens, [CLS] and [SEP] included.
+
+    Returns:
+        (sum, weight): float32 scalars; the loss is `mean_loss(sum, weight)`.
+    """
+    weights = tf.cast(padding_mask, tf.float32)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(
+        labels=tf.cast(is_replaced, tf.float32), logits=tf.cast(logits, tf.float32))
+    return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+
+def mean_loss(total, weight):
+    """total / weight, 0 for an empty batch.
+
+    >>> mean_loss(tf.constant(6.0), tf.constant(2.0))   # 3.0
+    """
+    return total / (weight + _EPSILON)

@@ -1,0 +1,45 @@
+"""One token drawn from the generator's distribution for each masked position (paper, section 2)."""
+
+import tensorflow as tf
+
+_BLOCK = 128
+
+
+def sample_tokens(logits, uniforms, *, temperature=1.0):
+    """Samples from softmax(logits / temperature) by inverting its cumulative distribution.
+
+    The distribution is that of the original's Gumbel-max, with one random number for each sample in place of one for
+    each vocabulary entry. The sum runs over blocks first, then inside the chosen block, which keeps float32 exact
+    enough for large vocabularies.
+
+    Args:
+        logits: float [batch, slots, vocabulary].
+        uniforms: float32 [batch, slots] in [0, 1).
+        temperature: divides the logits.
+
+    Returns:
+        int32 [batch, slots].
+
+    >>> sample_tokens([[[0., 0., 100.]]], [[0.5]])   # [[2]]
+    """
+    logits = tf.stop_gradient(tf.cast(logits, tf.float32)) / temperature
+    vocabulary_size = logits.shape[-1]
+    weights = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True))
+    padding = -vocabulary_size % _BLOCK
+    weights = tf.pad(weights, [[0, 0], [0, 0], [0, padding]])
+    blocks = (vocabulary_size + padding) // _BLOCK
+    batch, slots = tf.shape(weights)[0], weights.shape[1]
+    weights = tf.reshape(weights, [batch, slots, blocks, _BLOCK])
+
+    block_ends = tf.cumsum(tf.reduce_sum(weights, axis=-1), axis=-1)  # [batch, slots, blocks]
+    target = uniforms * block_ends[..., -1]
+    block = tf.reduce_sum(tf.cast(block_ends <= target[..., None], tf.int32), axis=-1)
+    block = tf.minimum(block, blocks - 1)
+    block_start = tf.where(block > 0, tf.gather(block_ends, tf.maximum(block - 1, 0), batch_dims=2), 0.0)
+    inside = tf.gather(weights, block, batch_dims=2)  # [batch, slots, _BLOCK]
+    ends = tf.cumsum(inside, axis=-1)
+    offset = tf.reduce_sum(tf.cast(ends <= (target - block_start)[..., None], tf.int32), axis=-1)
+    # Rounding may point past the last entry that has any weight: take that entry.
+    numbers = tf.range(_BLOCK, dtype=tf.int32)
+    last = tf.reduce_max(tf.where(inside > 0, numbers, 0), axis=-1)
+    return block * _BLOCK + tf.minimum(offset, last)
