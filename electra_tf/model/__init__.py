@@ -1,0 +1,1 @@
+"""Keras layers and models of ELECTRA: embeddings, encoder, generator, discriminator, and their folder on disk."""

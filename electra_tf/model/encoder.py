@@ -1,0 +1,132 @@
+"""The ELECTRA encoder: BERT's without the pooler; width of the embeddings independent of the width of the layers."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config import ElectraConfig, from_dict, replace, to_dict
+from electra_tf.model.embeddings import ElectraEmbeddings, embeddings_dropout
+from electra_tf.model.layers import dense
+from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+from electra_tf.model.transformer import DROPOUTS_PER_LAYER, TransformerLayer
+
+# Dropout streams of one network; the generator's start after the discriminator's.
+STREAMS_PER_NETWORK = 1024
+
+
+def unpack_inputs(inputs, segment_ids=None, padding_mask=None):
+    """How a batch is read: a dictionary, or its arrays one by one; missing ones take their usual values.
+
+    Returns:
+        (token_ids, segment_ids, padding_mask), int32 [batch, length] each.
+    """
+    if isinstance(inputs, dict):
+        inputs, segment_ids, padding_mask = (inputs.get(name) for name in ("token_ids", "segment_ids", "padding_mask"))
+    token_ids = tf.cast(inputs, tf.int32)
+    segment_ids = tf.zeros_like(token_ids) if segment_ids is None else tf.cast(segment_ids, tf.int32)
+    padding_mask = tf.ones_like(token_ids) if padding_mask is None else tf.cast(padding_mask, tf.int32)
+    return token_ids, segment_ids, padding_mask
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class ElectraEncoder(keras.Model):
+    """Token ids -> hidden states [batch, length, hidden_size]; the first token stands for the whole text.
+
+    Args:
+        config: ElectraConfig.
+        embeddings: ElectraEmbeddings to share with another network, or None for its own.
+        network: 0 for a discriminator or a fine-tuned encoder, 1 for a generator: keeps their dropouts apart.
+
+    >>> encoder = ElectraEncoder.from_preset("tiny_en")
+    >>> encoder({"token_ids": [[2, 17, 3]]}).shape   # [1, 3, 128]
+    """
+
+    def __init__(self, config, *, embeddings=None, network=0, name="encoder", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config = config
+        self.vocabulary = None
+        policy = self.dtype_policy
+        stream = network * STREAMS_PER_NETWORK
+        self.embeddings = embeddings or ElectraEmbeddings(config, name="embeddings", dtype=policy)
+        self.embeddings_dropout = embeddings_dropout(config, stream=stream, dtype=policy)
+        self.embeddings_project = None
+        if config.embedding_size != config.hidden_size:
+            self.embeddings_project = keras.layers.Dense(
+                config.hidden_size, kernel_initializer="glorot_uniform", name="embeddings_project", dtype=policy)
+        self.transformer_layers = [
+            TransformerLayer(config, stream=stream + 1 + number * DROPOUTS_PER_LAYER, name=f"layer_{number}", dtype=policy)
+            for number in range(config.num_layers)]
+        self.build()
+
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        if not self.embeddings.built:
+            self.embeddings.build()
+            self.embeddings.built = True
+        if self.embeddings_project is not None:
+            self.embeddings_project.build((None, None, self.config.embedding_size))
+        for layer in self.transformer_layers:
+            layer.build((None, None, self.config.hidden_size))
+        self.built = True
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """
+        Args:
+            inputs: int32 [batch, length] token ids, or a dictionary with token_ids, segment_ids, padding_mask.
+            segment_ids: int32 [batch, length], zeros if left out.
+            padding_mask: [batch, length], 1 for real tokens, ones if left out.
+            training: whether dropout acts.
+            random: RandomSource of the batch for dropout; None takes TensorFlow's global generator.
+
+        Returns:
+            [batch, length, hidden_size] in the compute dtype.
+        """
+        return self.layer_outputs(inputs, segment_ids, padding_mask, training=training, random=random)[-1]
+
+    def layer_outputs(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """All hidden states: the (projected) embeddings first, then the output of every layer."""
+        token_ids, segment_ids, padding_mask = unpack_inputs(inputs, segment_ids, padding_mask)
+        hidden = self.embeddings(token_ids, segment_ids)
+        hidden = self.embeddings_dropout(hidden, training=training, random=random)
+        if self.embeddings_project is not None:
+            hidden = self.embeddings_project(hidden)
+        states = [hidden]
+        for layer in self.transformer_layers:
+            states.append(layer(states[-1], padding_mask, training=training, random=random))
+        return states
+
+    @classmethod
+    def from_preset(cls, folder, *, dtype=None, **overrides):
+        """The encoder of a model folder of any kind, or of a model that ships with the package.
+
+        Args:
+            folder: path of a model folder, or a shipped name ("tiny_en").
+            dtype: Keras dtype policy, e.g. "mixed_bfloat16".
+            **overrides: fields of ElectraConfig that have no weights, such as `hidden_dropout=0.2`.
+
+        Raises:
+            InputError: no such folder, or weights that do not fit their config.
+        """
+        saved = load_model_folder(folder)
+        encoder = cls(replace(saved.config, **overrides), dtype=dtype)
+        encoder.vocabulary = saved.vocabulary
+        arrays = saved.encoder_weights()
+        assign_weights(encoder_weights(encoder), arrays)
+        return encoder
+
+    def save_to_preset(self, folder, *, vocabulary=None):
+        """Writes config, weights and vocabulary as one model folder of kind "encoder"."""
+        save_model_folder(folder, kind="encoder", config=self.config, weights=encoder_weights(self),
+                          vocabulary=vocabulary or self.vocabulary)
+
+    def get_config(self):
+        return {"config": to_dict(self.config), "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(from_dict(ElectraConfig, config["config"]), name=config["name"], dtype=config["dtype"])
+
+
+def encoder_weights(encoder):
+    """Name -> variable of an encoder, under "encoder/": the names in every model folder."""
+    return named_weights(encoder, prefix="encoder/")

@@ -1,0 +1,151 @@
+"""One folder for a model: config.json, model.safetensors, vocabulary/. Strict when it is read."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from electra_tf.config import ElectraConfig, from_dict, read_json, to_dict
+from electra_tf.errors import InputError
+from electra_tf.files import new_folder
+from electra_tf.text.vocabulary import Vocabulary
+
+FORMAT = 1
+SHIPPED_MODELS = pathlib.Path(__file__).parent.parent / "pretrained"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFolder:
+    """What a model folder holds.
+
+    Attributes:
+        kind: "encoder", "discriminator", "generator", or a task such as "text_classifier".
+        config: ElectraConfig of the encoder.
+        weights: name -> numpy array.
+        vocabulary: Vocabulary or None.
+        extra: dictionary of what else the kind needs (labels of a task, ...).
+        path: where it was read.
+    """
+
+    kind: str
+    config: ElectraConfig
+    weights: dict
+    vocabulary: Vocabulary | None
+    extra: dict
+    path: pathlib.Path
+
+    def encoder_weights(self):
+        """The arrays under "encoder/", without the heads beside it."""
+        return {name: array for name, array in self.weights.items() if name.startswith("encoder/")}
+
+
+def named_weights(layer, *, prefix=""):
+    """Name -> variable for everything below a layer; names follow the layers, without the outermost one's.
+
+    Args:
+        layer: a built Keras layer or model.
+        prefix: put before each name.
+
+    Returns:
+        dict of str -> keras.Variable, in the order of creation.
+    """
+    names = {}
+    for variable in layer.weights:
+        path = variable.path.removeprefix(layer.name + "/")
+        if prefix + path in names:
+            raise ValueError(f"two variables are named {prefix + path!r}")
+        names[prefix + path] = variable
+    return names
+
+
+def assign_weights(variables, arrays, *, new=(), unused=()):
+    """Copies arrays into variables; every name must match, or be named by the caller.
+
+    Args:
+        variables: name -> variable to be set.
+        arrays: name -> numpy array.
+        new: prefixes of variables that are meant to keep their initial values.
+        unused: prefixes of arrays that are meant to be left out.
+
+    Raises:
+        InputError: names what is missing, what is left over, and what has another shape.
+    """
+    missing = [name for name in variables if name not in arrays and not name.startswith(tuple(new))]
+    extra = [name for name in arrays if name not in variables and not name.startswith(tuple(unused))]
+    misshapen = [f"{name} is {list(arrays[name].shape)} in the file and {list(variables[name].shape)} in the model"
+                 for name in variables if name in arrays and tuple(arrays[name].shape) != tuple(variables[name].shape)]
+    problems = [f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}"
+                for label, names in (("missing", missing), ("left over", extra), ("of another shape", misshapen)) if names]
+    if problems:
+        raise InputError("the weights do not fit the model; " + "; ".join(problems) + ".")
+    for name, variable in variables.items():
+        if name in arrays:
+            variable.assign(arrays[name])
+
+
+def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=None):
+    """Writes a model folder under a temporary name and renames it; never over other work.
+
+    Args:
+        folder: the path to make.
+        kind: what the weights are, see ModelFolder.
+        config: ElectraConfig.
+        weights: name -> keras.Variable or numpy array.
+        vocabulary: Vocabulary, or None for a model without text.
+        extra: dictionary of plain values.
+
+    Raises:
+        InputError: the folder exists and holds other work.
+    """
+    arrays = {name: np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight)
+              for name, weight in weights.items()}
+    description = {"format": FORMAT, "kind": kind, "model": to_dict(config), "extra": extra or {}}
+    if vocabulary is not None:
+        description["vocabulary_hash"] = vocabulary.hash
+    with new_folder(folder) as temporary:
+        (temporary / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        safetensors.numpy.save_file(arrays, temporary / "model.safetensors")
+        if vocabulary is not None:
+            vocabulary.save(temporary / "vocabulary")
+
+
+def load_model_folder(folder):
+    """Reads a model folder, or a model that ships with the package, by name.
+
+    Args:
+        folder: a path, or a shipped name such as "tiny_en".
+
+    Returns:
+        ModelFolder.
+
+    Raises:
+        InputError: nothing is there, a part is missing or damaged, or its parts do not belong together.
+    """
+    path = pathlib.Path(folder)
+    if not path.exists() and (SHIPPED_MODELS / str(folder)).is_dir():
+        path = SHIPPED_MODELS / str(folder)
+    if not (path / "config.json").is_file():
+        shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
+        raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json and "
+                         f"model.safetensors, or a shipped name: {', '.join(shipped) or 'none'}.")
+    description = read_json(path / "config.json")
+    if description.get("format") != FORMAT or "model" not in description:
+        raise InputError(f"{path / 'config.json'} is not of this program's format {FORMAT}: "
+                         f"found format={description.get('format')!r}.")
+    vocabulary = Vocabulary.load(path / "vocabulary") if (path / "vocabulary").is_dir() else None
+    if vocabulary is not None and vocabulary.hash != description.get("vocabulary_hash"):
+        raise InputError(f"{path / 'vocabulary'} is not the vocabulary that this model was trained with: its hash is "
+                         f"{vocabulary.hash[:12]}, config.json names {str(description.get('vocabulary_hash'))[:12]}.")
+    try:
+        weights = safetensors.numpy.load_file(path / "model.safetensors")
+    except FileNotFoundError:
+        raise InputError(f"{path} has no model.safetensors; the folder is not complete.") from None
+    except safetensors.SafetensorError as error:
+        raise InputError(f"{path / 'model.safetensors'} is damaged: {error}.") from None
+    config = from_dict(ElectraConfig, description["model"])
+    if vocabulary is not None and vocabulary.size > config.vocabulary_size:
+        raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model only {config.vocabulary_size}.")
+    return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path)

@@ -1,0 +1,138 @@
+"""Generator and discriminator: an encoder with its head."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config import replace
+from electra_tf.errors import InputError
+from electra_tf.model.encoder import ElectraEncoder, encoder_weights
+from electra_tf.model.layers import LayerNorm, dense, gelu
+from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+
+
+class DiscriminatorHead(keras.layers.Layer):
+    """dense, GELU, dense to one logit for each token."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.dense = dense(config.hidden_size, config=config, name="dense", dtype=self.dtype_policy)
+        self.output_dense = keras.layers.Dense(
+            1, kernel_initializer="glorot_uniform", name="output", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.output_dense.build(input_shape)
+
+    def call(self, hidden):
+        """[batch, length, hidden_size] -> float32 [batch, length]."""
+        return tf.cast(self.output_dense(gelu(self.dense(hidden)))[..., 0], tf.float32)
+
+
+class GeneratorHead(keras.layers.Layer):
+    """dense to the embedding width, GELU, LayerNorm, then the word table itself as output matrix, plus a bias."""
+
+    def __init__(self, config, *, embeddings, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        # A method, so that Keras does not track the shared layer a second time.
+        self._word_embeddings = lambda: embeddings.word_embeddings
+        self.dense = dense(config.embedding_size, config=config, name="dense", dtype=self.dtype_policy)
+        self.norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="norm", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.norm.build((*input_shape[:-1], self.config.embedding_size))
+        self.output_bias = self.add_weight(
+            name="output_bias", shape=(self.config.vocabulary_size,), initializer="zeros", autocast=False)
+
+    def call(self, hidden):
+        """[batch, slots, hidden_size] -> float32 [batch, slots, vocabulary_size]."""
+        hidden = self.norm(gelu(self.dense(hidden)))
+        table = tf.cast(self._word_embeddings(), hidden.dtype)
+        flat = tf.matmul(tf.reshape(hidden, [-1, self.config.embedding_size]), table, transpose_b=True)
+        logits = tf.reshape(flat, [tf.shape(hidden)[0], hidden.shape[1] or tf.shape(hidden)[1],
+                                   self.config.vocabulary_size])
+        return tf.cast(logits, tf.float32) + self.output_bias.value
+
+
+class _Network(keras.Model):
+    """What generator and discriminator have in common: an encoder, a head, and one folder for both."""
+
+    KIND = None
+
+    def weights_by_name(self):
+        """Name -> variable: the encoder's under "encoder/", the head's under "head/"."""
+        return {**encoder_weights(self.encoder), **named_weights(self.head, prefix="head/")}
+
+    def save_to_preset(self, folder, *, vocabulary=None):
+        """Writes one model folder; `ElectraEncoder.from_preset` and every task read it."""
+        save_model_folder(folder, kind=self.KIND, config=self.config, weights=self.weights_by_name(),
+                          vocabulary=vocabulary or self.vocabulary)
+
+    @classmethod
+    def from_preset(cls, folder, *, dtype=None, **overrides):
+        """Reads a folder of the same kind, or a shipped model by name.
+
+        Raises:
+            InputError: the folder holds another kind of model, or weights that do not fit.
+        """
+        saved = load_model_folder(folder)
+        if saved.kind != cls.KIND:
+            raise InputError(f"{folder} holds a model of kind {saved.kind!r}, not {cls.KIND!r}.")
+        network = cls(replace(saved.config, **overrides), dtype=dtype)
+        network.vocabulary = saved.vocabulary
+        assign_weights(network.weights_by_name(), saved.weights)
+        return network
+
+
+class ElectraDiscriminator(_Network):
+    """Says of every token whether it was replaced (paper, section 2).
+
+    Args:
+        config: ElectraConfig.
+
+    >>> ElectraDiscriminator(config)({"token_ids": [[2, 17, 3]]}).shape   # logits [1, 3]
+    """
+
+    KIND = "discriminator"
+
+    def __init__(self, config, *, name="discriminator", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config, self.vocabulary = config, None
+        self.encoder = ElectraEncoder(config, name="encoder", dtype=self.dtype_policy)
+        self.head = DiscriminatorHead(config, name="head", dtype=self.dtype_policy)
+        self.head.build((None, None, config.hidden_size))
+        self.built = True
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """Logits float32 [batch, length] of "was replaced"; arguments as ElectraEncoder."""
+        return self.head(self.encoder(inputs, segment_ids, padding_mask, training=training, random=random))
+
+
+class ElectraGenerator(_Network):
+    """A masked language model (paper, section 2).
+
+    Args:
+        config: ElectraConfig of the generator itself: `discriminator_config.generator`.
+        embeddings: the discriminator's ElectraEmbeddings to share, or None for its own.
+
+    >>> ElectraGenerator(config.generator)({"token_ids": [[2, 4, 3]]}, positions=[[1]]).shape   # [1, 1, vocabulary]
+    """
+
+    KIND = "generator"
+
+    def __init__(self, config, *, embeddings=None, name="generator", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config, self.vocabulary = config, None
+        self.encoder = ElectraEncoder(config, embeddings=embeddings, network=1, name="encoder", dtype=self.dtype_policy)
+        self.head = GeneratorHead(config, embeddings=self.encoder.embeddings, name="head", dtype=self.dtype_policy)
+        self.head.build((None, None, config.hidden_size))
+        self.built = True
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, positions=None, training=False, random=None):
+        """Logits float32 [batch, slots, vocabulary_size] at `positions` int32 [batch, slots], or at every position."""
+        hidden = self.encoder(inputs, segment_ids, padding_mask, training=training, random=random)
+        if positions is not None:
+            hidden = tf.gather(hidden, positions, batch_dims=1)  # [batch, slots, hidden_size]
+        return self.head(hidden)

@@ -1,0 +1,71 @@
+"""One post-LayerNorm transformer layer, as in BERT and ELECTRA."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.model.layers import Dropout, LayerNorm, dense, gelu
+
+DROPOUTS_PER_LAYER = 3
+
+# Added to the scores of padded keys, as in the original.
+_MASKED_SCORE = -10000.0
+
+
+class SelfAttention(keras.layers.Layer):
+    """Multi-head self-attention with a bias on every projection; padded keys are not attended to."""
+
+    def __init__(self, config, *, stream, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.query, self.key, self.value, self.output_dense = (
+            dense(config.hidden_size, config=config, name=name, dtype=self.dtype_policy)
+            for name in ("query", "key", "value", "output"))
+        self.dropout = Dropout(config.attention_dropout, stream=stream, name="dropout", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        for layer in (self.query, self.key, self.value, self.output_dense):
+            layer.build(input_shape)
+
+    def _split_heads(self, values):
+        batch, length = tf.shape(values)[0], values.shape[1] or tf.shape(values)[1]
+        heads = tf.reshape(values, [batch, length, self.config.num_heads, self.config.head_size])
+        return tf.transpose(heads, [0, 2, 1, 3])  # [batch, heads, length, head_size]
+
+    def call(self, hidden, padding_mask, training=False, random=None):
+        query, key, value = (self._split_heads(layer(hidden)) for layer in (self.query, self.key, self.value))
+        scores = tf.matmul(query * self.config.head_size ** -0.5, key, transpose_b=True)
+        # Softmax in float32 under every policy.
+        scores = tf.cast(scores, tf.float32) + (1.0 - tf.cast(padding_mask, tf.float32))[:, None, None, :] * _MASKED_SCORE
+        probabilities = tf.cast(tf.nn.softmax(scores), hidden.dtype)
+        probabilities = self.dropout(probabilities, training=training, random=random)
+        context = tf.transpose(tf.matmul(probabilities, value), [0, 2, 1, 3])  # [batch, length, heads, head_size]
+        return self.output_dense(tf.reshape(context, tf.shape(hidden)))
+
+
+class TransformerLayer(keras.layers.Layer):
+    """Attention and feed-forward, each followed by dropout, residual and LayerNorm."""
+
+    def __init__(self, config, *, stream, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        policy = self.dtype_policy
+        self.attention = SelfAttention(config, stream=stream, name="attention", dtype=policy)
+        self.attention_dropout = Dropout(config.hidden_dropout, stream=stream + 1, name="attention_dropout", dtype=policy)
+        self.attention_norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="attention_norm", dtype=policy)
+        self.intermediate = dense(config.intermediate_size, config=config, name="intermediate", dtype=policy)
+        self.output_dense = dense(config.hidden_size, config=config, name="output", dtype=policy)
+        self.output_dropout = Dropout(config.hidden_dropout, stream=stream + 2, name="output_dropout", dtype=policy)
+        self.output_norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="output_norm", dtype=policy)
+
+    def build(self, input_shape):
+        for layer in (self.attention, self.attention_norm, self.intermediate, self.output_norm):
+            layer.build(input_shape)
+        self.output_dense.build((*input_shape[:-1], self.config.intermediate_size))
+
+    def call(self, hidden, padding_mask, training=False, random=None):
+        attended = self.attention(hidden, padding_mask, training=training, random=random)
+        attended = self.attention_dropout(attended, training=training, random=random)
+        hidden = self.attention_norm(attended + hidden)
+        output = self.output_dense(gelu(self.intermediate(hidden)))
+        output = self.output_dropout(output, training=training, random=random)
+        return self.output_norm(output + hidden)

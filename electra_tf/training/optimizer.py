@@ -1,0 +1,109 @@
+"""AdamW as ELECTRA's authors wrote it, as a Keras optimizer that is right on several replicas too."""
+
+import re
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, replace
+from electra_tf.training.schedules import WarmupLinearDecay, layer_decay_factor
+
+# Variables without weight decay: every bias and every LayerNorm.
+_UNDECAYED = re.compile(r"norm/|bias$|(^|/)b(eta)?$")
+
+
+def is_decayed(path):
+    """Whether weight decay applies to the variable of this name.
+
+    >>> is_decayed("layer_0/attention_norm/gamma")   # False
+    """
+    return not _UNDECAYED.search(path)
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class ElectraAdamW(keras.optimizers.Optimizer):
+    """Adam without bias correction, decoupled weight decay, layer-wise rates, one clip by global norm.
+
+    One update: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate (m / (sqrt(v) + epsilon) + decay w). The gradients
+    are summed over the replicas first and clipped afterwards, so the number of replicas does not matter.
+
+    Args:
+        learning_rate: number or Keras schedule.
+        config: OptimizerConfig; its rate and warm-up are not read here, `optimizer_for` makes the schedule of them.
+        num_layers: transformer layers, for layer-wise decay.
+
+    >>> optimizer = ElectraAdamW(1e-3, config=OptimizerConfig(clip_norm=1.0))
+    """
+
+    def __init__(self, learning_rate, *, config=OptimizerConfig(), num_layers=0, name="adamw"):
+        super().__init__(learning_rate=learning_rate, name=name)
+        self.config, self.num_layers = config, num_layers
+        self.gradient_norm = None
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        self._decays, self._factors = [], []
+        for variable in variables:
+            self._decays.append(self.config.weight_decay if is_decayed(variable.path) else 0.0)
+            self._factors.append(1.0 if self.config.layer_decay == 1 else layer_decay_factor(
+                variable.path, num_layers=self.num_layers, decay=self.config.layer_decay))
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        # Keras clips each replica's gradients before it adds them; clipping after the sum needs this hook.
+        reduced = super()._all_reduce_sum_gradients(
+            [(gradient if gradient is None else tf.convert_to_tensor(gradient), variable)
+             for gradient, variable in grads_and_vars])
+        gradients, variables = zip(*reduced)
+        clipped, self.gradient_norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
+        return list(zip(clipped, variables))
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        rate = tf.cast(learning_rate, variable.dtype) * self._factors[index]
+        momentum, velocity = self._momentums[index].value, self._velocities[index].value
+        if self._decays[index]:
+            variable.assign_sub(rate * self._decays[index] * variable)
+        powers = (0.0, 0.0)  # With powers of zero TensorFlow's kernel leaves the moments uncorrected.
+        if self.config.bias_correction:
+            updates = tf.cast(self.iterations + 1, variable.dtype)
+            powers = (self.config.beta_1 ** updates, self.config.beta_2 ** updates)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle, m=_local(momentum, variable).handle, v=_local(velocity, variable).handle,
+            beta1_power=powers[0], beta2_power=powers[1], lr=rate, beta1=self.config.beta_1, beta2=self.config.beta_2,
+            epsilon=self.config.epsilon, grad=gradient)
+
+    def get_config(self):
+        raise NotImplementedError("ElectraAdamW is rebuilt from its OptimizerConfig, not from a Keras config")
+
+
+def _local(slot, variable):
+    """The copy of a slot on the device of the replica's own copy of the variable."""
+    return slot._get_on_device_or_primary() if hasattr(slot, "_get_on_device_or_primary") else slot
+
+
+def optimizer_for(config, *, train_steps=None, num_layers=0):
+    """The optimizer of a run: ElectraAdamW with warm-up and linear decay.
+
+    Args:
+        config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the same
+            depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
+        train_steps: updates of the whole run; a PretrainingConfig has its own.
+        num_layers: transformer layers, needed for layer-wise decay with an OptimizerConfig.
+
+    Returns:
+        ElectraAdamW.
+
+    >>> optimizer = optimizer_for(ElectraConfig.from_preset("small"), train_steps=10_000)
+    """
+    if isinstance(config, PretrainingConfig):
+        train_steps, num_layers, config = train_steps or config.train_steps, config.model.num_layers, config.optimizer
+    elif isinstance(config, ElectraConfig):
+        same_size = [preset for preset in PRESETS.values() if preset.model.num_layers == config.num_layers
+                     and preset.model.hidden_size == config.hidden_size]
+        num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
+        config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10))
+    schedule = WarmupLinearDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps)
+    return ElectraAdamW(schedule, config=config, num_layers=num_layers)

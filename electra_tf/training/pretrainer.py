@@ -1,0 +1,175 @@
+"""ELECTRA's joint training of generator and discriminator as a Keras model (paper, section 2)."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config import MaskingConfig
+from electra_tf.model.encoder import unpack_inputs
+from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
+from electra_tf.objective import random_bits
+from electra_tf.objective.corruption import corrupt
+from electra_tf.objective.losses import masked_language_model_loss, mean_loss, replaced_token_loss
+from electra_tf.objective.masking import SpecialIds, mask_tokens
+from electra_tf.objective.sampling import sample_tokens
+from electra_tf.training.metrics import DiscriminatorScores, Ratio
+
+# Offset of the evaluation's example numbers: its masks are never those of a training step.
+_EVALUATION_EXAMPLES = 2**62
+_ROWS_PER_STEP = 2**24
+
+
+class Forward(NamedTuple):
+    """One pass of both networks over some rows: sums, with nothing divided yet."""
+
+    generator_loss_sum: tf.Tensor
+    generator_hits: tf.Tensor
+    sampled_originals: tf.Tensor
+    masked_count: tf.Tensor
+    discriminator_loss_sum: tf.Tensor
+    discriminator_logits: tf.Tensor
+    is_replaced: tf.Tensor
+
+
+class ElectraPretrainer(keras.Model):
+    """Generator and discriminator with shared embeddings, trained together by one optimizer.
+
+    Works with plain `compile(optimizer=...)` and `fit`, on one device or under a tf.distribute strategy. Batches are
+    dictionaries with token_ids, segment_ids, padding_mask (int32 [batch, length], static length) and, for masks that do
+    not depend on replicas and resuming, example_index (int64 [batch]) as `pretraining_dataset` gives them.
+
+    Args:
+        config: ElectraConfig of the discriminator; `config.generator` is the generator.
+        masking: MaskingConfig.
+        special_ids: SpecialIds of the vocabulary; the default is the order in which this package learns one.
+        seed: run seed of masks, samples and dropout.
+        generator_weight, discriminator_weight: factors of the two losses.
+        accumulation_steps: micro-batches that each replica works through before one update.
+
+    >>> pretrainer = ElectraPretrainer(ElectraConfig.from_preset("tiny"))
+    >>> pretrainer.compile(optimizer=optimizer_for(pretrainer.config, train_steps=1000))
+    >>> pretrainer.fit(pretraining_dataset("records/", batch_size=64), steps_per_epoch=100, epochs=10)
+    """
+
+    def __init__(self, config, *, masking=MaskingConfig(), special_ids=SpecialIds(cls=2, sep=3, mask=4), seed=0,
+                 generator_weight=1.0, discriminator_weight=50.0, accumulation_steps=1, name="pretrainer", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config, self.masking, self.special_ids, self.seed = config, masking, special_ids, seed
+        self.generator_weight, self.discriminator_weight = generator_weight, discriminator_weight
+        self.accumulation_steps = accumulation_steps
+        self.discriminator = ElectraDiscriminator(config, dtype=self.dtype_policy)
+        self.generator = ElectraGenerator(
+            config.generator, embeddings=self.discriminator.encoder.embeddings, dtype=self.dtype_policy)
+        self.generator_loss = Ratio("generator_loss")
+        self.generator_accuracy = Ratio("generator_accuracy")
+        self.sampled_originals = Ratio("sampled_originals")
+        self.discriminator_loss = Ratio("discriminator_loss")
+        self.scores = DiscriminatorScores()
+        self.gradient_norm = Ratio("gradient_norm")
+        self.built = True
+
+    def compile(self, optimizer, **kwargs):
+        """As Keras' compile; the optimizer's variables are made at once, so that a checkpoint can fill them."""
+        super().compile(optimizer=optimizer, **kwargs)
+        self.optimizer.build(self.trainable_variables)
+
+    def call(self, inputs, training=False):
+        """The discriminator's logits float32 [batch, length]."""
+        return self.discriminator(inputs, training=training)
+
+    @property
+    def metrics(self):
+        return [self.generator_loss, self.generator_accuracy, self.sampled_originals, self.discriminator_loss,
+                self.scores, self.gradient_norm]
+
+    def _forward(self, rows, masked, source, training):
+        """Both networks over some rows that were masked already."""
+        token_ids, segment_ids, padding_mask = rows
+        logits = self.generator(masked.token_ids, segment_ids, padding_mask, positions=masked.positions,
+                                training=training, random=source)
+        uniforms = random_bits.uniform(source, stream=random_bits.GENERATOR_SAMPLES, count=masked.positions.shape[1])
+        sampled_ids = sample_tokens(logits, uniforms, temperature=self.masking.temperature)
+        corrupted = corrupt(token_ids, masked, sampled_ids=sampled_ids)
+        generator_loss, masked_count = masked_language_model_loss(
+            logits, masked.original_ids, is_masked=masked.is_masked)
+        discriminator_logits = self.discriminator(
+            corrupted.token_ids, segment_ids, padding_mask, training=training, random=source)
+        discriminator_loss, _ = replaced_token_loss(
+            discriminator_logits, corrupted.is_replaced, padding_mask=padding_mask)
+        best_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return Forward(
+            generator_loss, _count(masked.is_masked & (best_ids == masked.original_ids)),
+            _count(masked.is_masked & (sampled_ids == masked.original_ids)), masked_count,
+            discriminator_loss, discriminator_logits, corrupted.is_replaced)
+
+    def _masked_batch(self, batch, *, first_example=0, offset=0):
+        """(rows, masked, source) of a batch; without example_index, rows are numbered from `first_example`."""
+        rows = unpack_inputs(batch)
+        example_index = batch.get("example_index")
+        if example_index is None:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            size = tf.shape(rows[0], out_type=tf.int64)[0]
+            example_index = tf.cast(first_example, tf.int64) + tf.cast(replica, tf.int64) * size + tf.range(size)
+        example_index = tf.cast(example_index, tf.int64) + offset
+        source = random_bits.RandomSource(tf.constant(self.seed, tf.int32), example_index)
+        masked = mask_tokens(rows[0], rows[2], masking=self.masking, special_ids=self.special_ids, source=source)
+        return rows, masked, source
+
+    def train_step(self, batch):
+        """One update from one replica's part of a batch; both losses are divided by the weights of the whole batch."""
+        # Rows without a number get one from a large stride, so that no two steps share masks.
+        rows, masked, source = self._masked_batch(batch, first_example=tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP)
+        weights = tf.stack([_count(masked.is_masked), _count(rows[2])])
+        masked_weight, token_weight = tf.unstack(
+            tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weights))
+        variables = self.trainable_variables
+        gradients = [0.0] * len(variables)
+        for part in range(self.accumulation_steps):
+            part_rows, part_masked, part_source = tf.nest.map_structure(
+                lambda value: value if value.shape.rank == 0 else _part(value, part, self.accumulation_steps),
+                (rows, masked, source))
+            with tf.GradientTape() as tape:
+                forward = self._forward(part_rows, part_masked, part_source, training=True)
+                loss = (self.generator_weight * mean_loss(forward.generator_loss_sum, masked_weight)
+                        + self.discriminator_weight * mean_loss(forward.discriminator_loss_sum, token_weight))
+            part_gradients = tape.gradient(loss, variables)
+            gradients = (part_gradients if self.accumulation_steps == 1 else
+                         [total + gradient for total, gradient in zip(gradients, part_gradients)])
+            self._update_metrics(forward, part_rows[2])
+        self.optimizer.apply(gradients, variables)
+        norm = getattr(self.optimizer, "gradient_norm", None)
+        if norm is not None:
+            self.gradient_norm.update_state(norm, 1.0)
+        return self.get_metrics_result()
+
+    def test_step(self, batch):
+        """Both losses and all scores on held-out rows, with the same masks at every evaluation."""
+        rows, masked, source = self._masked_batch(batch, offset=_EVALUATION_EXAMPLES)
+        self._update_metrics(self._forward(rows, masked, source, training=False), rows[2])
+        return self.get_metrics_result()
+
+    def _update_metrics(self, forward, padding_mask):
+        self.generator_loss.update_state(forward.generator_loss_sum, forward.masked_count)
+        self.generator_accuracy.update_state(forward.generator_hits, forward.masked_count)
+        self.sampled_originals.update_state(forward.sampled_originals, forward.masked_count)
+        self.discriminator_loss.update_state(forward.discriminator_loss_sum, _count(padding_mask))
+        self.scores.update_state(forward.discriminator_logits, forward.is_replaced, padding_mask)
+
+    def weights_by_name(self):
+        """Name -> variable of both networks; the shared embeddings appear once, under "discriminator/"."""
+        discriminator = self.discriminator.weights_by_name()
+        generator = {name: variable for name, variable in self.generator.weights_by_name().items()
+                     if not name.startswith("encoder/embeddings/")}
+        return {**{f"discriminator/{name}": variable for name, variable in discriminator.items()},
+                **{f"generator/{name}": variable for name, variable in generator.items()}}
+
+
+def _part(values, number, parts):
+    """The `number`-th of `parts` equal slices of the batch."""
+    size = tf.shape(values)[0] // parts
+    return values[number * size: (number + 1) * size]
+
+
+def _count(values):
+    return tf.reduce_sum(tf.cast(values, tf.float32))

@@ -1,0 +1,119 @@
+"""The folder of one run: settings, versions and result beside what the run makes; other work is never touched.
+
+`settings.json` says what decides the run. The same command on the same folder resumes where the settings are equal.
+"""
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+import shutil
+import subprocess
+
+import electra_tf
+from electra_tf.config import read_json
+from electra_tf.errors import InputError
+from electra_tf.files import require_new_or_empty, some_names, write_json_atomically
+
+SETTINGS_FILE = "settings.json"
+VERSIONS_FILE = "versions.json"
+RESULT_FILE = "result.json"
+
+_PACKAGES = ("tensorflow", "keras", "tensorflow-text", "numpy", "tokenizers", "safetensors")
+
+
+def create_run_folder(path, *, job, settings, resume=False):
+    """Makes the folder of a run and writes what decides it, or accepts the run's own folder to go on in.
+
+    Args:
+        path: folder; missing or empty, or with `resume` one that this call made before with equal settings.
+        job: name of the job, such as "pretrain".
+        settings: dict ready for JSON (`config.to_dict` and what else decides the result, such as the data's hash);
+            names as the job's flags, so that the file can be given back as --config.
+        resume: accept a folder of the same job and settings.
+
+    Returns:
+        pathlib.Path of the folder.
+
+    Raises:
+        InputError: the folder holds other work, was made by another job, or by other settings (each difference named
+            with both values).
+
+    >>> create_run_folder("runs/small", job="pretrain", settings={"seed": 0}, resume=True)
+    """
+    path = pathlib.Path(path)
+    wanted = json.loads(json.dumps({"job": job, **settings}))
+    if resume and (path / SETTINGS_FILE).is_file():
+        _require_same(path, wanted)
+        return path
+    require_new_or_empty(path)
+    write_json_atomically(path / VERSIONS_FILE, versions())
+    write_json_atomically(path / SETTINGS_FILE, wanted)     # last: a folder with this file is a complete run folder
+    return path
+
+
+def write_result(path, result):
+    """Writes `result.json` into a run folder.
+
+    Args:
+        path: the run folder.
+        result: dict ready for JSON.
+
+    >>> write_result("runs/small", {"discriminator_loss": 0.21})
+    """
+    write_json_atomically(pathlib.Path(path) / RESULT_FILE, result)
+
+
+def versions():
+    """Dict of what ran: Python, packages, and the git commit of the code where it is a checkout.
+
+    >>> versions()["tensorflow"]   # '2.21.0'
+    """
+    found = {"electra_tf": electra_tf.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        found[package] = _version_of(package)
+    return {**found, "platform": platform.platform(), **_git_state()}
+
+
+def _require_same(path, wanted):
+    found = read_json(path / SETTINGS_FILE)
+    if found.get("job") != wanted["job"]:
+        raise InputError(f"{path} holds a run of the job {found.get('job')!r}, this is {wanted['job']!r}; "
+                         f"give a new folder.")
+    found, wanted = _flat(found), _flat(wanted)
+    differences = [f"{name} is {found.get(name)!r} there and {wanted.get(name)!r} here"
+                   for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+    if differences:
+        raise InputError(f"{path} holds a run with other settings ({some_names(differences)}); "
+                         f"resume it with its own settings or give a new folder.")
+
+
+def _flat(values, prefix=""):
+    """Nested settings under dotted names, as --set has them."""
+    flat = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _version_of(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_state():
+    """Commit and whether tracked files differ from it; empty where the code is no checkout or git is missing."""
+    code = pathlib.Path(electra_tf.__file__).resolve().parent
+    if shutil.which("git") is None or not (code.parent / ".git").exists():
+        return {}
+    commit = _git(code, "rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    return {"git_commit": commit, "git_changed_files": bool(_git(code, "status", "--porcelain", "-uno"))}
+
+
+def _git(folder, *arguments):
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
