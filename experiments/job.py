@@ -137,8 +137,9 @@ def _unknown_flag(table, name):
 
 
 def _read_config_file(path, *, job_name):
-    """The values of a --config file; a file that a job wrote says which job, and must be of this one."""
+    """The values of a --config file; the settings.json of a run says of which job, and on which inputs."""
     values = read_json(path)
+    values.pop("inputs", None)
     written_by = values.pop("job", job_name)
     if written_by != job_name:
         raise InputError(f"--config: {path} holds settings of the job {written_by!r}, this is {job_name!r}; "
@@ -153,7 +154,7 @@ def _require_known(values, known, *, path, prefix=""):
             raise unknown_name_error(f"--config: {path}: setting", prefix + name, [prefix + key for key in known])
         if isinstance(known[name], dict):
             if not isinstance(value, dict):
-                raise InputError(f"--config: {path}: {prefix}{name} is {value!r}; expected an object {{...}} of settings.")
+                raise InputError(f"--config: {path}: {prefix}{name} is {value!r}; expected an object of settings.")
             _require_known(value, known[name], path=path, prefix=f"{prefix}{name}.")
 
 

@@ -13,42 +13,46 @@ import subprocess
 import electra_tf
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
-from electra_tf.files import require_new_or_empty, some_names, write_json_atomically
+from electra_tf.files import new_folder, some_names, write_json_atomically
 
 SETTINGS_FILE = "settings.json"
 VERSIONS_FILE = "versions.json"
 RESULT_FILE = "result.json"
+INPUTS = "inputs"
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-text", "numpy", "tokenizers", "safetensors")
 
 
-def create_run_folder(path, *, job, settings, resume=False):
-    """Makes the folder of a run and writes what decides it, or accepts the run's own folder to go on in.
+def create_run_folder(path, *, job, settings, inputs=None, resume=False, free=()):
+    """Makes the folder of a run with what decides it, or accepts the run's own folder to go on in.
 
     Args:
         path: folder; missing or empty, or with `resume` one that this call made before with equal settings.
         job: name of the job, such as "pretrain".
-        settings: dict ready for JSON (`config.to_dict` and what else decides the result, such as the data's hash);
-            names as the job's flags, so that the file can be given back as --config.
-        resume: accept a folder of the same job and settings.
+        settings: dict ready for JSON, named as the job's flags (`config.to_dict` and more), so that the file can be
+            given back as --config.
+        inputs: dict of what else decides the result and is no flag, such as the hash of the data.
+        resume: accept a folder of the same job, settings and inputs.
+        free: names of settings that may differ when a run goes on: where things lie, how often is logged.
 
     Returns:
         pathlib.Path of the folder.
 
     Raises:
-        InputError: the folder holds other work, was made by another job, or by other settings (each difference named
-            with both values).
+        InputError: the folder holds other work, or a run of another job, other settings or inputs (named, with both
+            values).
 
     >>> create_run_folder("runs/small", job="pretrain", settings={"seed": 0}, resume=True)
     """
     path = pathlib.Path(path)
-    wanted = json.loads(json.dumps({"job": job, **settings}))
+    wanted = {"job": job, **({INPUTS: inputs} if inputs else {}), **settings}
     if resume and (path / SETTINGS_FILE).is_file():
-        _require_same(path, wanted)
+        _require_same(path, wanted, free=free)
         return path
-    require_new_or_empty(path)
-    write_json_atomically(path / VERSIONS_FILE, versions())
-    write_json_atomically(path / SETTINGS_FILE, wanted)     # last: a folder with this file is a complete run folder
+    # Both files appear with the folder: a job killed meanwhile has left nothing that would look like other work.
+    with new_folder(path) as folder:
+        write_json_atomically(folder / SETTINGS_FILE, wanted)
+        write_json_atomically(folder / VERSIONS_FILE, versions())
     return path
 
 
@@ -75,14 +79,15 @@ def versions():
     return {**found, "platform": platform.platform(), **_git_state()}
 
 
-def _require_same(path, wanted):
+def _require_same(path, wanted, *, free):
     found = read_json(path / SETTINGS_FILE)
+    wanted = json.loads(json.dumps(wanted))     # tuples as the file has them
     if found.get("job") != wanted["job"]:
         raise InputError(f"{path} holds a run of the job {found.get('job')!r}, this is {wanted['job']!r}; "
                          f"give a new folder.")
     found, wanted = _flat(found), _flat(wanted)
     differences = [f"{name} is {found.get(name)!r} there and {wanted.get(name)!r} here"
-                   for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+                   for name in sorted({*found, *wanted} - set(free)) if found.get(name) != wanted.get(name)]
     if differences:
         raise InputError(f"{path} holds a run with other settings ({some_names(differences)}); "
                          f"resume it with its own settings or give a new folder.")

@@ -1,0 +1,22 @@
+"""What all tests share: quiet TensorFlow, the TensorFlow backend, equal random numbers in every order of the tests."""
+
+import os
+import random
+import sys
+
+# Set before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _equal_random_numbers():
+    """Seeds Python, numpy and, only where a test module has loaded it, Keras."""
+    random.seed(0)
+    np.random.seed(0)
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.utils.set_random_seed(0)
