@@ -1,25 +1,24 @@
 """BERT's basic tokenizer, as the original ELECTRA runs it: a string -> cleaned words, with their place in the string.
 
 The whole definition is local to one raw word (a run without white space, or one ideograph), so a caller that meets the
-same raw word again may reuse the answer: `raw_word_pattern` finds the raw words, `basic_words` treats one of them.
+same raw word again may reuse the answer. `raw_word_pattern` finds the raw words, `normalize` cleans one of them, and
+`split_at_punctuation` cuts the cleaned text into the words that WordPiece is applied to.
 """
 
 import collections.abc
-import dataclasses
 import re
+import typing
 import unicodedata
 
 from electra_tf.text import characters
 
 _DELETED = re.compile(f"[{characters.python_class(characters.DELETED)}]")
-_PUNCTUATION = characters.characters_of(characters.PUNCTUATION)
 _NONSPACING_MARKS = characters.characters_of(characters.NONSPACING_MARKS)
-_SPLIT_AT_PUNCTUATION = re.compile("[{0}]|[^{0}]+".format(characters.python_class(characters.PUNCTUATION)))
+_WORD_OR_PUNCTUATION = re.compile("[^{0}]+|[{0}]".format(characters.python_class(characters.PUNCTUATION)))
 
 
-@dataclasses.dataclass(frozen=True)
-class BasicWord:
-    """A cleaned word; character i of `text` came from `starts[i]:ends[i]` of the raw word."""
+class NormalizedText(typing.NamedTuple):
+    """A cleaned raw word; character i of `text` came from `starts[i]:ends[i]` of the raw word."""
 
     text: str
     starts: collections.abc.Sequence
@@ -38,72 +37,84 @@ def raw_word_pattern(settings):
     return re.compile(f"[^{white_space}{cjk}]+|[{cjk}]")
 
 
-def basic_words(raw_word, settings):
-    """Cleans one raw word: deletes controls, lower-cases, strips accents, splits at punctuation (in that order).
+def normalize(raw_word, settings):
+    """Cleans one raw word: deletes controls, lower-cases, strips accents, in that order.
 
     Args:
         raw_word: str, one match of `raw_word_pattern(settings)`.
         settings: TextSettings.
 
     Returns:
-        List of BasicWord, none empty; no word at all if every character was deleted.
+        NormalizedText; its text is empty if every character was deleted.
 
-    >>> [word.text for word in basic_words("Café!", TextSettings())]   # ['cafe', '!']
+    >>> normalize("Café!", TextSettings()).text   # 'cafe!'
     """
-    text, starts, ends = raw_word, range(len(raw_word)), range(1, len(raw_word) + 1)
-    if not text.isascii() or not text.isprintable():
-        text, starts, ends = _without_deleted(text, starts, ends)
+    normalized = NormalizedText(raw_word, range(len(raw_word)), range(1, len(raw_word) + 1))
+    if not raw_word.isascii() or not raw_word.isprintable():
+        normalized = _without_deleted(normalized)
     if settings.lowercase:
-        text, starts, ends = _lowered(text, starts, ends)
-    if settings.strip_accents and not text.isascii():
-        text, starts, ends = _without_accents(text, starts, ends)
-    if text.isalnum() and text.isascii():
-        return [BasicWord(text, starts, ends)]
-    spans = [match.span() for match in _SPLIT_AT_PUNCTUATION.finditer(text)]
-    return [BasicWord(text[first:last], starts[first:last], ends[first:last]) for first, last in spans]
+        normalized = _lowered(normalized)
+    if settings.strip_accents and not normalized.text.isascii():
+        normalized = _without_accents(normalized)
+    return normalized
 
 
-def _without_deleted(text, starts, ends):
+def split_at_punctuation(text):
+    """The words of a cleaned raw word: each punctuation character alone, and the runs between; joined they give `text`.
+
+    >>> split_at_punctuation("don't")   # ['don', "'", 't']
+    """
+    return _WORD_OR_PUNCTUATION.findall(text)
+
+
+def _without_deleted(normalized):
+    text, starts, ends = normalized
     if not _DELETED.search(text):
-        return text, starts, ends
+        return normalized
     kept = [index for index, character in enumerate(text) if not _DELETED.match(character)]
-    return "".join(text[index] for index in kept), [starts[index] for index in kept], [ends[index] for index in kept]
+    return NormalizedText("".join(text[index] for index in kept), [starts[index] for index in kept],
+                          [ends[index] for index in kept])
 
 
-def _lowered(text, starts, ends):
+def _lowered(normalized):
     """The whole word at once, because Python gives a sigma that ends a word its own lower-case form."""
+    text, starts, ends = normalized
     lowered = text.lower()
     if len(lowered) == len(text):
-        return lowered, starts, ends
+        return NormalizedText(lowered, starts, ends)
     widths = [len(character.lower()) for character in text]  # U+0130 (I with a dot) becomes two characters
     repeated = [index for index, width in enumerate(widths) for _ in range(width)]
-    return lowered, [starts[index] for index in repeated], [ends[index] for index in repeated]
+    return NormalizedText(lowered, [starts[index] for index in repeated], [ends[index] for index in repeated])
 
 
-def _without_accents(text, starts, ends):
+def _without_accents(normalized):
     """NFD without nonspacing marks; the character before a dropped mark grows over it."""
-    decomposed = [(part, index) for index, character in enumerate(text)
-                  for part in unicodedata.normalize("NFD", character)]
-    _order_marks(decomposed)
+    text, starts, ends = normalized
+    if unicodedata.is_normalized("NFD", text) and _NONSPACING_MARKS.isdisjoint(text):
+        return normalized
     kept, kept_starts, kept_ends = [], [], []
-    for character, index in decomposed:
+    for character, index in _decomposed(text):
         if character not in _NONSPACING_MARKS:
             kept.append(character)
             kept_starts.append(starts[index])
             kept_ends.append(ends[index])
         elif kept:
             kept_ends[-1] = max(kept_ends[-1], ends[index])
-    return "".join(kept), kept_starts, kept_ends
+    return NormalizedText("".join(kept), kept_starts, kept_ends)
 
 
-def _order_marks(decomposed):
-    """Unicode's canonical ordering, in place: each run of combining characters is sorted by combining class, stably."""
-    run_start = None
+def _decomposed(text):
+    """NFD as a list of (character, index in `text`): each character's own, then marks put in canonical order."""
+    decomposed = [(part, index) for index, character in enumerate(text)
+                  for part in unicodedata.normalize("NFD", character)]
+    run_start = 0
     for position in range(len(decomposed) + 1):
-        is_mark = position < len(decomposed) and unicodedata.combining(decomposed[position][0]) != 0
-        if is_mark and run_start is None:
-            run_start = position
-        elif not is_mark and run_start is not None:
-            decomposed[run_start:position] = sorted(decomposed[run_start:position],
-                                                    key=lambda pair: unicodedata.combining(pair[0]))
-            run_start = None
+        if position == len(decomposed) or unicodedata.combining(decomposed[position][0]) == 0:
+            if position - run_start > 1:
+                decomposed[run_start:position] = sorted(decomposed[run_start:position], key=_combining_class)
+            run_start = position + 1
+    return decomposed
+
+
+def _combining_class(character_and_index):
+    return unicodedata.combining(character_and_index[0])

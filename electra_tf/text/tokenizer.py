@@ -1,14 +1,14 @@
 """The tokenizer in bulk: strings -> WordPiece ids in plain Python, made fast by treating each distinct word once."""
 
 import dataclasses
-import itertools
 import re
+from itertools import chain
 
 from electra_tf.text import basic_tokenizer, characters
 from electra_tf.text.vocabulary import CONTINUATION, UNK
 
-_CACHED_WORDS = 500_000  # distinct words kept, some 150 MB; then the cache starts again
-_CACHED_CHARACTERS = 100  # a longer word is treated each time: it will hardly come back
+_CACHED_WORDS = 1_000_000  # distinct words kept, some 200 MB; then the cache starts again
+_CACHED_CHARACTERS = 64  # a longer word is treated each time: it will hardly come back
 
 # What str.split() takes for white space although the definition deletes it.
 _SPLIT_ONLY_BY_PYTHON = "\x0b\x0c\x1c-\x1f\x85"
@@ -37,9 +37,12 @@ class Tokenizer:
 
     def __init__(self, vocabulary):
         self.vocabulary = vocabulary
-        self._raw_words = basic_tokenizer.raw_word_pattern(vocabulary.settings)
-        self._needs_pattern = _pattern_of_unusual_text(vocabulary.settings)
-        self._ids_of_raw_word = _CachedIds(WordPiece(vocabulary))
+        self._raw_word_pattern = basic_tokenizer.raw_word_pattern(vocabulary.settings)
+        self._unusual_text = _pattern_of_unusual_text(vocabulary.settings)
+        self._ids_of_word = _Cache(_WordPiece(vocabulary))
+        self._ids_of_raw_word = _Cache(self._treat_raw_word)
+        self._unk_id = vocabulary.unk_id
+        self._lengths = [len(piece.removeprefix(CONTINUATION)) for piece in vocabulary.pieces]
 
     def __call__(self, text):
         """Tokenizes one string with places; `ids` is much faster where they are not needed.
@@ -53,12 +56,16 @@ class Tokenizer:
 
         >>> Tokenizer(vocabulary)("Unwanted!").offsets   # [(0, 2), (2, 6), (6, 8), (8, 9)]
         """
-        word_piece = self._ids_of_raw_word.word_piece
         token_ids, offsets = [], []
-        for match in self._raw_words.finditer(_decoded(text)):
-            for token_id, start, end in word_piece.pieces_of_raw_word(match.group()):
-                token_ids.append(token_id)
-                offsets.append((match.start() + start, match.start() + end))
+        for match in self._raw_word_pattern.finditer(_decoded(text)):
+            normalized = basic_tokenizer.normalize(match.group(), self.vocabulary.settings)
+            starts, ends, first = normalized.starts, normalized.ends, 0
+            for word in basic_tokenizer.split_at_punctuation(normalized.text):
+                for token_id in self._ids_of_word[word]:
+                    last = first + (len(word) if token_id == self._unk_id else self._lengths[token_id])
+                    token_ids.append(token_id)
+                    offsets.append((match.start() + starts[first], match.start() + ends[last - 1]))
+                    first = last
         return Tokens(token_ids, [self.vocabulary.pieces[token_id] for token_id in token_ids], offsets)
 
     def ids(self, text):
@@ -73,64 +80,57 @@ class Tokenizer:
         >>> Tokenizer(vocabulary).ids("Unwanted!")   # [417, 1822, 290, 5]
         """
         text = _decoded(text)
-        raw_words = self._raw_words.findall(text) if self._needs_pattern.search(text) else text.split()
-        return list(itertools.chain.from_iterable(map(self._ids_of_raw_word.__getitem__, raw_words)))
+        is_plain = text.isascii() and text.isprintable() or not self._unusual_text.search(text)
+        raw_words = text.split() if is_plain else self._raw_word_pattern.findall(text)
+        return list(chain.from_iterable(map(self._ids_of_raw_word.__getitem__, raw_words)))
+
+    def _treat_raw_word(self, raw_word):
+        text = basic_tokenizer.normalize(raw_word, self.vocabulary.settings).text
+        words = basic_tokenizer.split_at_punctuation(text)
+        return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, words)))
 
 
-class WordPiece:
-    """Greedy longest match first, from the left, within each word that the basic tokenizer finds."""
+class _Cache(dict):
+    """Word -> what `function(word)` returns, worked out when first asked for; long words are not kept."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word):
+        value = self._function(word)
+        if len(word) <= _CACHED_CHARACTERS:
+            if len(self) >= _CACHED_WORDS:
+                self.clear()
+            self[word] = value
+        return value
+
+
+class _WordPiece:
+    """A word -> its ids, greedy: the longest piece that fits, from the left; else one [UNK] for the whole word."""
 
     def __init__(self, vocabulary):
-        self.settings = vocabulary.settings
-        self._unk_id = vocabulary.id_of(UNK)
-        self._starting, self._continuing = {}, {}
-        for token_id, piece in enumerate(vocabulary.pieces):
-            if piece.startswith(CONTINUATION):
-                self._continuing[piece.removeprefix(CONTINUATION)] = token_id
-            self._starting[piece] = token_id
+        self._max_characters = vocabulary.settings.max_characters_per_word
+        self._unk = (vocabulary.id_of(UNK),)
+        self._starting = {piece: token_id for token_id, piece in enumerate(vocabulary.pieces)}
+        self._continuing = {piece.removeprefix(CONTINUATION): token_id for piece, token_id in self._starting.items()
+                            if piece.startswith(CONTINUATION)}
         self._longest = max(map(len, self._starting))
 
-    def pieces_of_raw_word(self, raw_word):
-        """The pieces of one match of `raw_word_pattern`: list of (id, start, end), places within the raw word."""
-        found = []
-        for word in basic_tokenizer.basic_words(raw_word, self.settings):
-            spans = self._match(word.text)
-            if spans is None:
-                spans = [(self._unk_id, 0, len(word.text))]
-            found.extend((token_id, word.starts[first], word.ends[last - 1]) for token_id, first, last in spans)
-        return found
-
-    def _match(self, word):
-        """List of (id, first, last) that covers the word; None where a stretch has no piece or the word is too long."""
-        if len(word) > self.settings.max_characters_per_word:
-            return None
-        spans, first, pieces = [], 0, self._starting
+    def __call__(self, word):
+        if len(word) > self._max_characters:
+            return self._unk
+        token_ids, first, pieces = [], 0, self._starting
         while first < len(word):
             for last in range(min(len(word), first + self._longest), first, -1):
                 token_id = pieces.get(word[first:last])
                 if token_id is not None:
                     break
             else:
-                return None
-            spans.append((token_id, first, last))
+                return self._unk
+            token_ids.append(token_id)
             first, pieces = last, self._continuing
-        return spans
-
-
-class _CachedIds(dict):
-    """Raw word -> tuple of ids; a word that is not there yet is worked out and, if short, kept."""
-
-    def __init__(self, word_piece):
-        super().__init__()
-        self.word_piece = word_piece
-
-    def __missing__(self, raw_word):
-        ids = tuple(token_id for token_id, _, _ in self.word_piece.pieces_of_raw_word(raw_word))
-        if len(raw_word) <= _CACHED_CHARACTERS:
-            if len(self) >= _CACHED_WORDS:
-                self.clear()
-            self[raw_word] = ids
-        return ids
+        return tuple(token_ids)
 
 
 def _pattern_of_unusual_text(settings):
