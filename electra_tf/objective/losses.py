@@ -18,7 +18,11 @@ def masked_language_model_loss(logits, original_ids, *, is_masked):
         (sum, weight): float32 scalars; the loss is `mean_loss(sum, weight)`.
     """
     weights = tf.cast(is_masked, tf.float32)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=original_ids, logits=tf.cast(logits, tf.float32))
+    # Written out: TensorFlow's fused op takes nearly twice as long on CPUs, and sampling needs the same exponentials.
+    logits = tf.cast(logits, tf.float32)
+    largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(logits - largest), axis=-1)) + largest[..., 0]
+    losses = log_sum - tf.gather(logits, original_ids, batch_dims=2)
     return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
 

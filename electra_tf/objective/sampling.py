@@ -22,7 +22,9 @@ def sample_tokens(logits, uniforms, *, temperature=1.0):
 
     >>> sample_tokens([[[0., 0., 100.]]], [[0.5]])   # [[2]]
     """
-    logits = tf.stop_gradient(tf.cast(logits, tf.float32)) / temperature
+    logits = tf.stop_gradient(tf.cast(logits, tf.float32))
+    if temperature != 1:
+        logits /= temperature
     vocabulary_size = logits.shape[-1]
     weights = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True))
     padding = -vocabulary_size % _BLOCK
