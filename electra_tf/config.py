@@ -91,7 +91,10 @@ class ElectraConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MaskingConfig:
-    """How tokens are chosen for the generator, and how its samples are drawn (paper, section 3.1)."""
+    """How tokens are chosen for the generator, and how its samples are drawn (paper, section 3.1).
+
+    >>> MaskingConfig(mask_rate=0.25).max_masked(128)   # 32
+    """
 
     mask_rate: float = setting(0.15, "fraction of the tokens that the generator must predict, 0..1")
     mask_symbol_rate: float = setting(0.85, "fraction of the chosen tokens shown as [MASK]; the others stay visible")
@@ -100,7 +103,7 @@ class MaskingConfig:
     def __post_init__(self):
         _require(0 < self.mask_rate < 1, f"mask_rate={self.mask_rate} must lie between 0 and 1; 0.15 masks 15 %.")
         _require(0 <= self.mask_symbol_rate <= 1, f"mask_symbol_rate={self.mask_symbol_rate} must lie in [0, 1].")
-        _require(self.temperature > 0, f"temperature={self.temperature} must be above 0; 1 samples as the generator says.")
+        _require(self.temperature > 0, f"temperature={self.temperature} must be above 0; 1 samples from it as it is.")
 
     def max_masked(self, sequence_length):
         """Number of slots for masked positions in a row of `sequence_length` tokens (19 for 128 at 15 %)."""
@@ -109,7 +112,10 @@ class MaskingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW as the original has it: no bias correction, warm-up times linear decay, clip by global norm."""
+    """AdamW as the original has it: no bias correction, warm-up times linear decay, clip by global norm.
+
+    >>> OptimizerConfig(learning_rate=2e-4, warmup_steps=10_000).clip_norm   # 1.0
+    """
 
     learning_rate: float = setting(5e-4, "peak learning rate")
     warmup_steps: int = setting(10_000, "updates over which the learning rate rises from 0")
@@ -123,12 +129,12 @@ class OptimizerConfig:
 
     def __post_init__(self):
         _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
-        _require(self.warmup_steps >= 0, f"warmup_steps={self.warmup_steps} must not be negative; 0 switches warm-up off.")
+        _require(self.warmup_steps >= 0, f"warmup_steps={self.warmup_steps} must not be negative; 0 means no warm-up.")
         _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
         for name in ("beta_1", "beta_2"):
             _require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
         _require(self.epsilon > 0, f"epsilon={self.epsilon} must be above 0.")
-        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number switches clipping off.")
+        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number means no clipping.")
         _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
 
 
@@ -137,7 +143,10 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingConfig:
-    """One pretraining run: everything that decides its weights, and how often it saves and reports."""
+    """One pretraining run: everything that decides its weights, and how often it saves and reports.
+
+    >>> PretrainingConfig(model=ElectraConfig.from_preset("tiny"), batch_size=64).masking.mask_rate   # 0.15
+    """
 
     model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
     masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
@@ -173,7 +182,10 @@ class PretrainingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class FineTuningConfig:
-    """One fine-tuning run of a pretrained encoder on a labelled set (original defaults where it has them)."""
+    """One fine-tuning run of a pretrained encoder on a labelled set (original defaults where it has them).
+
+    >>> FineTuningConfig(batch_size=32, epochs=3.0).train_steps(67_349)   # 6315
+    """
 
     sequence_length: int = setting(128, "longest input in tokens; longer texts are truncated")
     batch_size: int = setting(32, "examples in one update")
