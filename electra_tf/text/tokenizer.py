@@ -5,7 +5,7 @@ import re
 from itertools import chain
 
 from electra_tf.text import basic_tokenizer, characters
-from electra_tf.text.vocabulary import CONTINUATION, UNK
+from electra_tf.text.pieces import CONTINUATION
 
 _CACHED_WORDS = 1_000_000  # distinct words kept, some 200 MB; then the cache starts again
 _CACHED_CHARACTERS = 64  # a longer word is treated each time: it will hardly come back
@@ -111,7 +111,7 @@ class _WordPiece:
 
     def __init__(self, vocabulary):
         self._max_characters = vocabulary.settings.max_characters_per_word
-        self._unk = (vocabulary.id_of(UNK),)
+        self._unk = (vocabulary.unk_id,)
         self._starting = {piece: token_id for token_id, piece in enumerate(vocabulary.pieces)}
         self._continuing = {piece.removeprefix(CONTINUATION): token_id for piece, token_id in self._starting.items()
                             if piece.startswith(CONTINUATION)}

@@ -4,14 +4,15 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
+import os
 import pathlib
 
 from electra_tf import config, files
 from electra_tf.errors import InputError
-
-PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-SPECIAL_PIECES = (PAD, UNK, CLS, SEP, MASK)
-CONTINUATION = "##"  # begins a piece that continues a word
+from electra_tf.text.corpus import read_corpus
+from electra_tf.text.pieces import CLS, CONTINUATION, MASK, PAD, SEP, SPECIAL_PIECES, UNK
+from electra_tf.text.wordpiece_training import count_words, learn_pieces
 
 _PIECES_FILE, _SETTINGS_FILE = "vocab.txt", "settings.json"
 
@@ -52,6 +53,38 @@ class Vocabulary:
     def __post_init__(self):
         object.__setattr__(self, "pieces", tuple(self.pieces))
         _check_pieces(self.pieces, "the vocabulary")
+
+    @classmethod
+    def learn(cls, corpus, size=8192, *, lowercase=True, strip_accents=True, split_cjk=True,
+              character_coverage=0.9995):
+        """Learns a vocabulary: the five special pieces, the frequent characters, then parts of words by frequency.
+
+        Args:
+            corpus: Corpus of `read_corpus` (or any iterable of its documents), or paths to read in format "auto".
+            size: number of pieces wanted; a small corpus gives fewer.
+            lowercase, strip_accents, split_cjk: the switches of TextSettings.
+            character_coverage: share of the corpus' characters that gets pieces, 0..1; the rarest characters beyond it
+                become [UNK]. 0.9995 keeps every letter of an alphabet, and some 4,000 characters of Chinese.
+
+        Returns:
+            Vocabulary; the same corpus gives the same one.
+
+        Raises:
+            InputError: the size is too small for the characters of the corpus, or the corpus is empty or damaged.
+
+        >>> Vocabulary.learn("novels/*.txt", size=8192).save("vocabulary")
+        """
+        if not 0 < character_coverage <= 1:
+            raise InputError(f"character_coverage={character_coverage} must lie in (0, 1]; 1 keeps every one.")
+        settings = TextSettings(lowercase, strip_accents, split_cjk)
+        documents = read_corpus(corpus) if _holds_paths(corpus) else corpus
+        words = count_words((line for document in documents for line in document.lines), settings)
+        pieces = learn_pieces(words, size=size, coverage=character_coverage)
+        if len(pieces) < size:
+            logging.getLogger(__name__).warning(
+                "The vocabulary has %d pieces instead of %d: the corpus holds no more parts of words that occur twice.",
+                len(pieces), size)
+        return cls(pieces, settings)
 
     @classmethod
     def from_file(cls, path, settings=TextSettings()):
@@ -162,6 +195,11 @@ class Vocabulary:
         """SHA-256 over the pieces and the switches, in hexadecimal: two vocabularies are the same if it is."""
         content = json.dumps([config.to_dict(self.settings), self.pieces], sort_keys=True)
         return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+def _holds_paths(corpus):
+    return isinstance(corpus, (str, os.PathLike)) or (
+        isinstance(corpus, (list, tuple)) and all(isinstance(path, (str, os.PathLike)) for path in corpus))
 
 
 def _read_pieces(path):
