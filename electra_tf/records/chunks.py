@@ -1,0 +1,174 @@
+"""The corpus cut into chunks of about a megabyte, and the work on one chunk: tokenise, pack, encode.
+
+What a chunk becomes depends on its text, its number and the seed alone, so the records are the same for any number of
+workers.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+import random
+
+import numpy as np
+
+from electra_tf.records.features import encode_examples
+from electra_tf.records.packing import lay_out, pack_carry_over, pack_full_sequence, pack_original
+from electra_tf.records.tfrecord import frame_records
+
+CHUNK_CHARACTERS = 1_000_000
+# A corpus of fewer documents is trained on whole. The last of these documents is always held out, so that any larger
+# corpus has a validation split, whatever the fraction.
+FEWEST_DOCUMENTS_TO_SPLIT = 20
+# Train rows are spread at random over this many buckets; shards are runs of whole buckets (shards.py).
+BUCKETS = 256
+SPLITS = ("train", "validation")
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """About a megabyte of text: of each split, a list of documents, each a list of lines."""
+
+    number: int
+    train: list
+    validation: list
+    document_counts: dict  # split -> documents that begin in this chunk; the rest of a very long one follows in others
+    source_bytes: int  # how far the corpus had been read when the chunk was complete, in bytes of its files
+
+    def documents(self, split):
+        return {"train": self.train, "validation": self.validation}[split]
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedChunk:
+    """The records of a chunk, ready to be appended to files, and what was counted on the way."""
+
+    train: list  # (bucket, records joined, number of records)
+    validation: tuple  # (records joined, number of records)
+    counts: dict  # split -> Counter of documents, rows, source_tokens, kept_tokens, unknown_tokens, padding_tokens
+    source_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PackingSettings:
+    """What decides the records of a chunk beside its text and the vocabulary."""
+
+    sequence_length: int
+    packing: str
+    seed: int
+
+
+def cut_into_chunks(corpus, *, seed, validation_fraction):
+    """Cuts a stream of documents into chunks at document boundaries, very long documents between two lines.
+
+    Args:
+        corpus: Corpus; a document that it hands on in parts stays in one split.
+        seed: decides which documents are held out.
+        validation_fraction: share of the documents that are held out, 0..1.
+
+    Yields:
+        Chunk, numbered from 0.
+
+    >>> [chunk.number for chunk in cut_into_chunks(read_corpus("wiki"), seed=0, validation_fraction=0.005)]   # [0, 1]
+    """
+    numbers = itertools.count()
+    pending, characters, documents_before = _empty_chunk(), 0, 0
+    for document in corpus:
+        document_number = corpus.counts.documents - 1
+        split = "validation" if _is_held_out(document_number, seed, validation_fraction) else "train"
+        for lines, piece_characters in _pieces(document.lines):
+            if characters and characters + piece_characters > CHUNK_CHARACTERS:
+                yield _chunk(next(numbers), pending, corpus)
+                pending, characters = _empty_chunk(), 0
+            if document_number == documents_before:
+                pending["documents"][split] += 1
+                documents_before += 1
+            pending[split].append(lines)
+            characters += piece_characters
+    if characters:
+        yield _chunk(next(numbers), pending, corpus)
+
+
+def _empty_chunk():
+    return {"train": [], "validation": [], "documents": dict.fromkeys(SPLITS, 0)}
+
+
+def _chunk(number, pending, corpus):
+    return Chunk(number, pending["train"], pending["validation"], pending["documents"], corpus.counts.bytes_read)
+
+
+def _pieces(lines):
+    """Runs of lines of at most a chunk's size each (one line alone may be longer), with their characters."""
+    piece, characters = [], 0
+    for line in lines:
+        if piece and characters + len(line) > CHUNK_CHARACTERS:
+            yield piece, characters
+            piece, characters = [], 0
+        piece.append(line)
+        characters += len(line)
+    yield piece, characters
+
+
+def _is_held_out(document_number, seed, validation_fraction):
+    """Whether a document is kept from training, decided by a hash of its number."""
+    if validation_fraction == 0 or document_number < FEWEST_DOCUMENTS_TO_SPLIT - 1:
+        return False
+    if document_number == FEWEST_DOCUMENTS_TO_SPLIT - 1:
+        return True
+    digest = hashlib.blake2b(f"{seed}/{document_number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < validation_fraction * 2**64
+
+
+def pack_chunk(chunk, *, tokenizer, settings):
+    """Tokenises, packs and encodes one chunk.
+
+    Args:
+        chunk: Chunk.
+        tokenizer: Tokenizer with the records' vocabulary.
+        settings: PackingSettings.
+
+    Returns:
+        PackedChunk.
+
+    >>> settings = PackingSettings(128, "carry_over", seed=0)
+    >>> pack_chunk(chunk, tokenizer=Tokenizer(vocabulary), settings=settings).counts["train"]["rows"]   # 2188
+    """
+    counts, frames = {}, {}
+    for split in SPLITS:
+        choices = random.Random(f"{settings.seed}/{chunk.number}/{split}")
+        documents = [[tokenizer.ids(line) for line in lines] for lines in chunk.documents(split)]
+        token_ids, segment_ids = _rows(documents, tokenizer.vocabulary, settings, choices)
+        frames[split] = frame_records(encode_examples({"token_ids": token_ids, "segment_ids": segment_ids}))
+        counts[split] = _count(documents, token_ids, tokenizer.vocabulary)
+        counts[split]["documents"] = chunk.document_counts[split]
+    buckets = collections.defaultdict(list)
+    choices = random.Random(f"{settings.seed}/{chunk.number}/buckets")
+    for frame in frames["train"]:
+        buckets[choices.randrange(BUCKETS)].append(frame)
+    return PackedChunk(
+        train=[(bucket, b"".join(records), len(records)) for bucket, records in sorted(buckets.items())],
+        validation=(b"".join(frames["validation"]), len(frames["validation"])),
+        counts=counts, source_bytes=chunk.source_bytes)
+
+
+def _rows(documents, vocabulary, settings, choices):
+    length = settings.sequence_length
+    if settings.packing == "full_sequence":
+        rows = pack_full_sequence(documents, sequence_length=length, sep_id=vocabulary.sep_id)
+    else:
+        rule = {"carry_over": pack_carry_over, "original": pack_original}[settings.packing]
+        rows = rule(documents, sequence_length=length, random=choices)
+    return lay_out(rows, sequence_length=length, cls_id=vocabulary.cls_id, sep_id=vocabulary.sep_id,
+                   pad_id=vocabulary.pad_id)
+
+
+def _count(documents, token_ids, vocabulary):
+    """Counts tokens of the text and, on their own, what stands in the rows."""
+    in_rows = {name: int(np.count_nonzero(token_ids == getattr(vocabulary, f"{name}_id")))
+               for name in ("pad", "cls", "sep", "unk")}
+    return collections.Counter(
+        rows=len(token_ids),
+        source_tokens=sum(len(line) for lines in documents for line in lines),
+        kept_tokens=token_ids.size - in_rows["pad"] - in_rows["cls"] - in_rows["sep"],
+        unknown_tokens=in_rows["unk"],
+        padding_tokens=in_rows["pad"])
