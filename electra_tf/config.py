@@ -25,6 +25,12 @@ def _require(condition, message):
         raise InputError(message)
 
 
+def _require_whole_numbers(config, names, *, least=1):
+    for name in names:
+        value = getattr(config, name)
+        _require(isinstance(value, int) and value >= least, f"{name}={value!r} must be a whole number from {least} up.")
+
+
 @dataclasses.dataclass(frozen=True)
 class ElectraConfig:
     """Architecture of one ELECTRA: the discriminator, and its generator as fractions of it (recipe: paper, section 3).
@@ -48,10 +54,8 @@ class ElectraConfig:
     generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
 
     def __post_init__(self):
-        for name in ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
-                     "intermediate_size", "max_positions", "num_segments"):
-            value = getattr(self, name)
-            _require(isinstance(value, int) and value > 0, f"{name}={value!r} must be a whole number above 0.")
+        _require_whole_numbers(self, ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
+                                      "intermediate_size", "max_positions", "num_segments"))
         _require(self.hidden_size % self.num_heads == 0,
                  f"num_heads={self.num_heads} must divide hidden_size={self.hidden_size} without remainder.")
         for name in ("hidden_dropout", "attention_dropout"):
@@ -69,10 +73,14 @@ class ElectraConfig:
 
     @property
     def generator(self):
-        """The generator's architecture; heads and feed-forward width follow from its width, as in the original."""
-        hidden_size = int(round(self.hidden_size * self.generator_size))
+        """The generator's architecture; heads and feed-forward width follow from its width, as in the original.
+
+        Heads are 64 wide, or a little wider where 64 does not divide the width.
+        """
+        hidden_size = max(1, int(round(self.hidden_size * self.generator_size)))
+        num_heads = next(heads for heads in range(max(1, hidden_size // 64), 0, -1) if hidden_size % heads == 0)
         return dataclasses.replace(
-            self, hidden_size=hidden_size, intermediate_size=4 * hidden_size, num_heads=max(1, hidden_size // 64),
+            self, hidden_size=hidden_size, intermediate_size=4 * hidden_size, num_heads=num_heads,
             num_layers=max(1, int(round(self.num_layers * self.generator_depth))),
             generator_size=1.0, generator_depth=1.0)
 
@@ -129,7 +137,7 @@ class OptimizerConfig:
 
     def __post_init__(self):
         _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
-        _require(self.warmup_steps >= 0, f"warmup_steps={self.warmup_steps} must not be negative; 0 means no warm-up.")
+        _require_whole_numbers(self, ("warmup_steps",), least=0)
         _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
         for name in ("beta_1", "beta_2"):
             _require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
@@ -166,9 +174,10 @@ class PretrainingConfig:
     evaluation_batches: int = setting(50, "batches in one evaluation")
 
     def __post_init__(self):
-        for name in ("sequence_length", "batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
-                     "keep_checkpoints", "log_steps", "evaluation_steps", "evaluation_batches"):
-            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be a whole number above 0.")
+        _require_whole_numbers(self, ("sequence_length", "batch_size", "train_steps", "accumulation_steps",
+                                      "checkpoint_steps", "keep_checkpoints", "log_steps", "evaluation_steps",
+                                      "evaluation_batches"))
+        _require_whole_numbers(self, ("seed",), least=0)
         _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
         _require(self.sequence_length <= self.model.max_positions,
                  f"sequence_length={self.sequence_length} exceeds model.max_positions={self.model.max_positions}.")
@@ -177,7 +186,7 @@ class PretrainingConfig:
         _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
         for name in ("generator_weight", "discriminator_weight"):
             _require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
-        _require(0 <= self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+        _require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,8 +211,9 @@ class FineTuningConfig:
     evaluations_per_epoch: int = setting(1, "how often the validation set is scored in one epoch")
 
     def __post_init__(self):
-        for name in ("sequence_length", "batch_size", "epochs", "evaluations_per_epoch"):
-            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
+        _require_whole_numbers(self, ("sequence_length", "batch_size", "evaluations_per_epoch"))
+        _require_whole_numbers(self, ("seed",), least=0)
+        _require(self.epochs > 0, f"epochs={self.epochs} must be above 0.")
         _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
         _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
         _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
@@ -213,7 +223,7 @@ class FineTuningConfig:
         _require(0 <= self.dropout < 1, f"dropout={self.dropout} must lie in [0, 1).")
         _require(self.loss_reduction in ("sum", "mean"), f"loss_reduction={self.loss_reduction!r} must be sum or mean.")
         _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
-        _require(0 <= self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+        _require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
     def train_steps(self, num_examples):
         """Updates of the whole run on `num_examples` examples, the last short batch of an epoch counted as one."""
@@ -331,8 +341,12 @@ def read_json(path):
             values = json.load(file)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give the path of a JSON file.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; give the path of a JSON file.") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not JSON, byte {error.start} is not UTF-8.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds a {type(values).__name__}; expected a JSON object {{...}}.")
     return values
