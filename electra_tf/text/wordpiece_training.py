@@ -13,6 +13,7 @@ from electra_tf.text.pieces import CONTINUATION, SPECIAL_PIECES, UNK
 MOST_COUNTED_WORDS = 2_000_000
 MOST_TRAINED_WORDS = 100_000_000
 
+_CHARACTERS_ALWAYS_KEPT = 256  # cheap, and enough for every letter and sign of most alphabets
 _MIN_PAIR_COUNT = 2  # a pair of pieces seen once is chance, not a part of the language
 _WORDS_PER_BATCH = 10_000
 
@@ -50,12 +51,13 @@ def _without_rarest(counts):
     return counts
 
 
-def choose_alphabet(words, coverage):
+def choose_alphabet(words, coverage, *, at_least=0):
     """The most frequent characters that make up a share `coverage` of all characters of the text.
 
     Args:
         words: Counter of words.
         coverage: share of the characters of the text that must be covered, 0..1.
+        at_least: number of characters to keep although fewer give the coverage.
 
     Returns:
         Set of characters; among equally frequent ones the lower code point goes first.
@@ -68,7 +70,7 @@ def choose_alphabet(words, coverage):
             counts[character] += count
     needed, covered, alphabet = coverage * counts.total(), 0, set()
     for character, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
-        if covered >= needed:
+        if covered >= needed and len(alphabet) >= at_least:
             break
         alphabet.add(character)
         covered += count
@@ -91,7 +93,7 @@ def learn_pieces(words, *, size, coverage):
 
     >>> learn_pieces(collections.Counter({"low": 5, "lower": 4}), size=16, coverage=1.0)[-2:]   # ['low', 'lower']
     """
-    alphabet = choose_alphabet(words, coverage)
+    alphabet = choose_alphabet(words, coverage, at_least=min(_CHARACTERS_ALWAYS_KEPT, size // 4))
     words = {word: count for word, count in words.items() if alphabet.issuperset(word)}
     continuing = {character for word in words for character in word[1:]}
     pieces = [*SPECIAL_PIECES, *sorted(alphabet), *(CONTINUATION + character for character in sorted(continuing))]
