@@ -19,6 +19,8 @@ DELETED = _parsed(unicode_tables.DELETED)
 WHITE_SPACE = _parsed(unicode_tables.WHITE_SPACE)
 PUNCTUATION = _parsed(unicode_tables.PUNCTUATION)
 NONSPACING_MARKS = _parsed(unicode_tables.NONSPACING_MARKS)
+CASED = _parsed(unicode_tables.CASED)
+CASE_IGNORABLE = _parsed(unicode_tables.CASE_IGNORABLE)
 
 
 def characters_of(ranges):

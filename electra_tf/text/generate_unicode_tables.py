@@ -47,8 +47,22 @@ def is_nonspacing_mark(character):
     return unicodedata.category(character) == "Mn"
 
 
+def is_case_ignorable(character):
+    """Does not count when a capital sigma looks for the letter before it; asked from str.lower, which knows."""
+    return _ends_in_final_sigma(f"A{character}\u03a3") and not _ends_in_final_sigma(f" {character}\u03a3")
+
+
+def is_cased(character):
+    """A letter that makes a capital sigma after it final; without those that are case-ignorable."""
+    return not is_case_ignorable(character) and _ends_in_final_sigma(f" {character}\u03a3")
+
+
+def _ends_in_final_sigma(text):
+    return text.lower().endswith("\u03c2")
+
+
 CLASSES = (("DELETED", is_deleted), ("WHITE_SPACE", is_white_space), ("PUNCTUATION", is_punctuation),
-           ("NONSPACING_MARKS", is_nonspacing_mark))
+           ("NONSPACING_MARKS", is_nonspacing_mark), ("CASED", is_cased), ("CASE_IGNORABLE", is_case_ignorable))
 
 
 def ranges_of(belongs):
