@@ -22,6 +22,7 @@ _HOMES = {
     "electra_tf.model.networks": ("ElectraGenerator", "ElectraDiscriminator"),
     "electra_tf.training.pretrainer": ("ElectraPretrainer",),
     "electra_tf.training.optimizer": ("optimizer_for",),
+    "electra_tf.training.pretrain": ("pretrain",),
     "electra_tf.tasks.text_classification": ("ElectraTextClassifier",),
     "electra_tf.serving.predictor": ("Predictor",),
 }

@@ -159,7 +159,7 @@ class PretrainingConfig:
     model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
     masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
-    sequence_length: int = setting(128, "tokens in a row, [CLS] and [SEP] included; must equal the records'")
+    sequence_length: int | None = setting(None, "tokens in a row, [CLS] and [SEP] included; left out, the records' length")
     batch_size: int = setting(128, "rows in one update, over all devices and micro-batches")
     train_steps: int = setting(1_000_000, "number of updates of the whole run")
     accumulation_steps: int = setting(1, "micro-batches that a device works through in one update, to save memory")
@@ -174,13 +174,14 @@ class PretrainingConfig:
     evaluation_batches: int = setting(50, "batches in one evaluation")
 
     def __post_init__(self):
-        _require_whole_numbers(self, ("sequence_length", "batch_size", "train_steps", "accumulation_steps",
-                                      "checkpoint_steps", "keep_checkpoints", "log_steps", "evaluation_steps",
-                                      "evaluation_batches"))
+        _require_whole_numbers(self, ("batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
+                                      "keep_checkpoints", "log_steps", "evaluation_steps", "evaluation_batches"))
         _require_whole_numbers(self, ("seed",), least=0)
-        _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
-        _require(self.sequence_length <= self.model.max_positions,
-                 f"sequence_length={self.sequence_length} exceeds model.max_positions={self.model.max_positions}.")
+        if self.sequence_length is not None:
+            _require_whole_numbers(self, ("sequence_length",))
+            _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
+            _require(self.sequence_length <= self.model.max_positions,
+                     f"sequence_length={self.sequence_length} exceeds model.max_positions={self.model.max_positions}.")
         _require(self.batch_size % self.accumulation_steps == 0,
                  f"accumulation_steps={self.accumulation_steps} must divide batch_size={self.batch_size}.")
         _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")

@@ -48,6 +48,11 @@ class Progress:
         if self._clock() - self._shown >= (_TERMINAL_SECONDS if self._rewrites else _LOG_SECONDS):
             self._show()
 
+    def say(self, text):
+        """Writes a line of its own; a progress line that is rewritten goes on below it."""
+        self._stream.write("\r" + text.ljust(self._width) + "\n" if self._rewrites else text + "\n")
+        self._stream.flush()
+
     def _show(self, *, ended=False):
         self._shown = self._clock()
         line = self._line(ended)

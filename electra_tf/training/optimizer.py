@@ -3,6 +3,7 @@
 import re
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, replace
@@ -25,7 +26,8 @@ class ElectraAdamW(keras.optimizers.Optimizer):
     """Adam without bias correction, decoupled weight decay, layer-wise rates, one clip by global norm.
 
     One update: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate (m / (sqrt(v) + epsilon) + decay w). The gradients
-    are summed over the replicas first and clipped afterwards, so the number of replicas does not matter.
+    are summed over the replicas first and clipped afterwards, so the number of replicas does not matter. An update with a
+    gradient that is not finite changes nothing but the count of updates.
 
     Args:
         learning_rate: number or Keras schedule.
@@ -45,6 +47,8 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        self.squared_norms = self.add_variable(
+            shape=(len(variables),), initializer="zeros", name="squared_norms", aggregation="only_first_replica")
         self._decays, self._factors = [], []
         for variable in variables:
             self._decays.append(self.config.weight_decay if is_decayed(variable.path) else 0.0)
@@ -54,15 +58,23 @@ class ElectraAdamW(keras.optimizers.Optimizer):
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Keras clips each replica's gradients before it adds them; clipping after the sum needs this hook.
         reduced = super()._all_reduce_sum_gradients(
-            [(gradient if gradient is None else tf.convert_to_tensor(gradient), variable)
-             for gradient, variable in grads_and_vars])
-        gradients, variables = zip(*reduced)
-        clipped, self.gradient_norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
-        return list(zip(clipped, variables))
+            [(tf.convert_to_tensor(gradient), variable) for gradient, variable in grads_and_vars])
+        squares = [tf.zeros(())] * len(self._momentums)
+        for gradient, variable in reduced:
+            squares[self._get_variable_index(variable)] = 2.0 * tf.nn.l2_loss(tf.cast(gradient, tf.float32))
+        self.squared_norms.assign(tf.stack(squares))
+        self.gradient_norm = tf.sqrt(tf.add_n(squares))
+        self._is_finite = tf.math.is_finite(self.gradient_norm)
+        scale = self.config.clip_norm / tf.maximum(self.gradient_norm, self.config.clip_norm)
+        scale = tf.where(self._is_finite, scale, 0.0)
+        return [(tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype)), variable)
+                for gradient, variable in reduced]
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        rate = tf.cast(learning_rate, variable.dtype) * self._factors[index]
+        rate = tf.where(self._is_finite, tf.cast(learning_rate, variable.dtype) * self._factors[index], 0.0)
+        # With a decay of 1 and a rate of 0 nothing moves: an update that is not finite is left out.
+        beta_1, beta_2 = (tf.where(self._is_finite, beta, 1.0) for beta in (self.config.beta_1, self.config.beta_2))
         momentum, velocity = self._momentums[index].value, self._velocities[index].value
         if self._decays[index]:
             variable.assign_sub(rate * self._decays[index] * variable)
@@ -72,8 +84,29 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             powers = (self.config.beta_1 ** updates, self.config.beta_2 ** updates)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle, m=_local(momentum, variable).handle, v=_local(velocity, variable).handle,
-            beta1_power=powers[0], beta2_power=powers[1], lr=rate, beta1=self.config.beta_1, beta2=self.config.beta_2,
+            beta1_power=powers[0], beta2_power=powers[1], lr=rate, beta1=beta_1, beta2=beta_2,
             epsilon=self.config.epsilon, grad=gradient)
+
+    def rate_of(self, number):
+        """The learning rate of the update with this number; the first is 0."""
+        return float(self._learning_rate(number) if callable(self._learning_rate) else self._learning_rate)
+
+    def first_not_finite(self):
+        """Index of the first variable whose last gradient was not finite, in the order of `build`; None if all were."""
+        wrong = np.flatnonzero(~np.isfinite(self.squared_norms.numpy()))
+        return int(wrong[0]) if len(wrong) else None
+
+    def state_by_name(self, weights):
+        """Name -> variable of all that the optimizer remembers, for a checkpoint.
+
+        Args:
+            weights: name -> trainable variable, the names to use; every variable the optimizer was built for.
+        """
+        state = {"iterations": self.iterations}
+        for kind, slots in (("momentum", self._momentums), ("velocity", self._velocities)):
+            state.update({f"{kind}/{name}": slots[self._get_variable_index(variable)]
+                          for name, variable in weights.items()})
+        return state
 
     def get_config(self):
         raise NotImplementedError("ElectraAdamW is rebuilt from its OptimizerConfig, not from a Keras config")

@@ -1,0 +1,159 @@
+"""One pretraining run, from records to model folders: started, stopped and resumed without a trace."""
+
+import dataclasses
+import hashlib
+import pathlib
+import sys
+
+import keras
+
+from electra_tf.config import PretrainingConfig, read_json, replace, to_dict
+from electra_tf.errors import InputError
+from electra_tf.objective.masking import SpecialIds
+from electra_tf.progress import Progress
+from electra_tf.records.manifest import VOCABULARY_NAME, Manifest, check_records
+from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.training.callbacks.console import Console
+from electra_tf.training.callbacks.log_file import LogFile, history, read_log
+from electra_tf.training.callbacks.tensorboard import TensorBoard
+from electra_tf.training.checkpoint import latest_checkpoint, restore_checkpoint, training_variables
+from electra_tf.training.distribution import strategy_for
+from electra_tf.training.initial_weights import load_initial_weights
+from electra_tf.training.optimizer import optimizer_for
+from electra_tf.training.pretrainer import ElectraPretrainer
+from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
+from electra_tf.training.run_weights import CHECKPOINTS, VOCABULARY, read_run_weights, save_networks
+from electra_tf.training.stop_signals import StopSignals
+from electra_tf.training.training_loop import Trainer
+
+JOB = "pretrain"
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingResult:
+    """What a call of `pretrain` reached.
+
+    Attributes:
+        folder: the run; its `discriminator` and `generator` are model folders once it is finished.
+        step: updates done in all.
+        train_steps: updates of the whole run.
+        stopped_by: signal.Signals that ended the call early, or None.
+        metrics: name -> float, the last held-out evaluation, or the last training numbers where nothing is held out.
+    """
+
+    folder: pathlib.Path
+    step: int
+    train_steps: int
+    stopped_by: object
+    metrics: dict
+
+    @property
+    def is_finished(self):
+        return self.step == self.train_steps
+
+
+def pretrain(config, *, data, output, init_from=None, distribution="one_device", logical_devices=None):
+    """Trains an ELECTRA on records; called again with the same arguments, goes on where it was stopped.
+
+    Killed at any moment and called again, it ends with the same weights as if it had never stopped (bit for bit on a CPU
+    with the same number of threads). SIGTERM and SIGINT end it after the update at hand, with a checkpoint.
+
+    Args:
+        config: PretrainingConfig; the vocabulary size, and the length where it is None, are taken from the records.
+        data: folder of records.
+        output: folder of the run: new, empty, or made by the same call before.
+        init_from: run or model folder whose weights start the run, or None.
+        distribution: "one_device", "mirrored" or "tpu".
+        logical_devices: number of devices to cut the CPU into, or None.
+
+    Returns:
+        PretrainingResult.
+
+    Raises:
+        InputError: settings, records, output or initial weights that cannot be used; or a loss or gradient that is not
+            finite, with the last checkpoint intact.
+
+    >>> pretrain(preset("small"), data="records", output="runs/small").metrics["discriminator_loss"]   # 0.21
+    """
+    manifest, vocabulary = _read_data(data, config)
+    config = replace(config, sequence_length=manifest.sequence_length,
+                     model=replace(config.model, vocabulary_size=vocabulary.size))
+    strategy = strategy_for(distribution, logical_devices=logical_devices)
+    _require_equal_parts(config, strategy)
+    settings = {**to_dict(config), "init_from": init_from, "inputs": _fingerprints(manifest)}
+    pretrainer = _new_pretrainer(config, vocabulary, strategy)
+    if init_from is not None and not (pathlib.Path(output) / CHECKPOINTS).is_dir():
+        load_initial_weights(pretrainer, init_from, vocabulary=vocabulary, report=_say)
+    folder = create_run_folder(output, job=JOB, settings=settings, resume=True)
+    if not (folder / VOCABULARY).is_dir():
+        vocabulary.save(folder / VOCABULARY)
+    checkpoint = latest_checkpoint(folder / CHECKPOINTS, report=_say)
+    if checkpoint is not None:
+        restore_checkpoint(checkpoint, training_variables(pretrainer))
+        if checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
+            _say(f"Nothing left to train: {folder} has done its {config.train_steps:,} updates.")
+            return _result(folder, read_json(folder / RESULT_FILE), stopped_by=None)
+    start = checkpoint.state.step if checkpoint else 0
+    with StopSignals() as stop, Progress(
+            config.train_steps, unit="steps", description="Pretraining", start=start) as progress:
+        console = Console(progress)
+        trainer = Trainer(pretrainer, config=config, strategy=strategy, manifest=manifest, data=data, folder=folder,
+                          listeners=(LogFile(folder), TensorBoard(folder), console), show_step=console.update)
+        trainer.train(stop)
+    if stop.received:
+        return _result(folder, {"step": trainer.step, "train_steps": config.train_steps}, stopped_by=stop.received)
+    return _finish(folder, config)
+
+
+def _say(sentence):
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _read_data(data, config):
+    """(Manifest, Vocabulary) of the records, every file of which was compared with its checksum."""
+    vocabulary = Vocabulary.load(pathlib.Path(data) / VOCABULARY_NAME)
+    return check_records(data, sequence_length=config.sequence_length, vocabulary=vocabulary), vocabulary
+
+
+def _fingerprints(manifest: Manifest):
+    """What tells whether a resumed run sees the data that it began with, wherever the folder has moved."""
+    shards = [shard.sha256 for split in sorted(manifest.splits) for shard in manifest.splits[split].shards]
+    return {"records": hashlib.sha256("\n".join(shards).encode()).hexdigest(), "vocabulary": manifest.vocabulary_hash}
+
+
+def _require_equal_parts(config: PretrainingConfig, strategy):
+    parts = strategy.num_replicas_in_sync * config.accumulation_steps
+    if config.batch_size % parts:
+        raise InputError(f"batch_size={config.batch_size} cannot be cut into {parts} equal parts "
+                         f"({strategy.num_replicas_in_sync} devices x accumulation_steps={config.accumulation_steps}); "
+                         f"take a multiple of {parts}.")
+
+
+def _new_pretrainer(config, vocabulary, strategy):
+    keras.utils.set_random_seed(config.seed)
+    with strategy.scope():
+        pretrainer = ElectraPretrainer(
+            config.model, masking=config.masking, seed=config.seed,
+            special_ids=SpecialIds(cls=vocabulary.cls_id, sep=vocabulary.sep_id, mask=vocabulary.mask_id),
+            generator_weight=config.generator_weight, discriminator_weight=config.discriminator_weight,
+            accumulation_steps=config.accumulation_steps,
+            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+        pretrainer.compile(optimizer=optimizer_for(config))
+    return pretrainer
+
+
+def _finish(folder, config):
+    """Writes what a finished run leaves: model folders and result.json."""
+    save_networks(read_run_weights(folder), folder)
+    records = history(read_log(folder))
+    last = {event: next((record for record in reversed(records) if record["event"] == event), None)
+            for event in ("train", "validation")}
+    result = {"job": JOB, "step": config.train_steps, "train_steps": config.train_steps, **last}
+    write_result(folder, result)
+    return _result(folder, result, stopped_by=None)
+
+
+def _result(folder, values, *, stopped_by):
+    record = values.get("validation") or values.get("train") or {}
+    return PretrainingResult(folder, values["step"], values["train_steps"], stopped_by,
+                             {name: value for name, value in record.items() if isinstance(value, float)})

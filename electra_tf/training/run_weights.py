@@ -1,0 +1,86 @@
+"""The weights of a pretraining run, taken from its newest checkpoint: to make model folders of, or to start another run."""
+
+import dataclasses
+import pathlib
+
+import safetensors.numpy
+
+from electra_tf.config import PretrainingConfig, from_dict, read_json
+from electra_tf.errors import InputError
+from electra_tf.model.model_folder import save_model_folder
+from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.training.checkpoint import TENSORS_FILE, latest_checkpoint
+from electra_tf.training.run_folder import SETTINGS_FILE
+
+CHECKPOINTS, VOCABULARY = "checkpoints", "vocabulary"
+DISCRIMINATOR, GENERATOR = "discriminator", "generator"
+_SHARED = "encoder/embeddings/"  # stored once, with the discriminator's
+
+
+@dataclasses.dataclass(frozen=True)
+class RunWeights:
+    """Both networks of a run.
+
+    Attributes:
+        config: PretrainingConfig.
+        vocabulary: Vocabulary.
+        step: updates behind the weights.
+        arrays: name -> numpy array, names as `ElectraPretrainer.weights_by_name`.
+    """
+
+    config: PretrainingConfig
+    vocabulary: Vocabulary
+    step: int
+    arrays: dict
+
+
+def is_run(folder):
+    """Whether a folder is that of a pretraining run."""
+    return (pathlib.Path(folder) / SETTINGS_FILE).is_file() and (pathlib.Path(folder) / CHECKPOINTS).is_dir()
+
+
+def read_run_weights(folder, *, report=print):
+    """The newest weights of a run, finished or not.
+
+    Args:
+        folder: folder of a pretraining run.
+        report: function of one sentence about damaged checkpoints.
+
+    Raises:
+        InputError: the run has no checkpoint yet, or none that is intact.
+
+    >>> read_run_weights("runs/small").step   # 1000
+    """
+    folder = pathlib.Path(folder)
+    checkpoint = latest_checkpoint(folder / CHECKPOINTS, report=report)
+    if checkpoint is None:
+        raise InputError(f"{folder} has no checkpoint yet; wait for its first one.")
+    settings = read_json(folder / SETTINGS_FILE)
+    names = {field.name for field in dataclasses.fields(PretrainingConfig)}
+    config = from_dict(PretrainingConfig, {name: value for name, value in settings.items() if name in names})
+    tensors = safetensors.numpy.load_file(checkpoint.path / TENSORS_FILE)
+    arrays = {name.removeprefix("weights/"): array for name, array in tensors.items() if name.startswith("weights/")}
+    return RunWeights(config, Vocabulary.load(folder / VOCABULARY), checkpoint.state.step, arrays)
+
+
+def save_networks(run, output):
+    """Writes the two networks of a run as model folders `output`/discriminator and `output`/generator.
+
+    Args:
+        run: RunWeights.
+        output: folder; a network that is there already stays as it is.
+
+    >>> save_networks(read_run_weights("runs/small"), "snapshot")
+    """
+    output = pathlib.Path(output)
+    discriminator = _below(run.arrays, f"{DISCRIMINATOR}/")
+    generator = {**{name: array for name, array in discriminator.items() if name.startswith(_SHARED)},
+                 **_below(run.arrays, f"{GENERATOR}/")}
+    for kind, config, arrays in ((DISCRIMINATOR, run.config.model, discriminator),
+                                 (GENERATOR, run.config.model.generator, generator)):
+        if not (output / kind).exists():
+            save_model_folder(output / kind, kind=kind, config=config, weights=arrays, vocabulary=run.vocabulary)
+
+
+def _below(arrays, prefix):
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

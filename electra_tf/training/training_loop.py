@@ -1,0 +1,156 @@
+"""The loop of a run: updates in compiled calls, and between them what is due: log, evaluation, checkpoint."""
+
+import datetime
+import time
+
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+from electra_tf.training.batches import training_batches, validation_batches
+from electra_tf.training.checkpoint import TrainingState, save_checkpoint, training_variables
+from electra_tf.training.measurements import read_and_reset_metrics, training_progress
+from electra_tf.training.run_weights import CHECKPOINTS
+
+_MOST_STEPS_PER_CALL = 10
+_SECONDS_PER_CALL = 1.0  # about how long a stop signal waits
+
+
+def compiled_training(pretrainer, strategy):
+    """tf.function (iterator, steps int32 scalar) that makes that many updates, or ends with the first that is not finite.
+
+    Args:
+        pretrainer: compiled ElectraPretrainer, made in the strategy's scope.
+        strategy: tf.distribute strategy.
+    """
+    @tf.function
+    def train(iterator, steps):
+        for _ in tf.range(steps):
+            strategy.run(pretrainer.train_step, args=(next(iterator),))
+            if not tf.reduce_all(tf.math.is_finite(pretrainer.optimizer.squared_norms.value)):
+                break
+    return train
+
+
+def compiled_evaluation(pretrainer, strategy):
+    """tf.function (batch) that adds one held-out batch to the pretrainer's metrics."""
+    @tf.function
+    def evaluate(batch):
+        strategy.run(pretrainer.test_step, args=(batch,))
+    return evaluate
+
+
+def steps_until_due(step, config):
+    """Updates from `step` until the next log line, evaluation, checkpoint or the end.
+
+    >>> steps_until_due(95, PretrainingConfig(log_steps=100))   # 5
+    """
+    every = (config.log_steps, config.evaluation_steps, config.checkpoint_steps)
+    return min(*(steps - step % steps for steps in every), config.train_steps - step)
+
+
+class Trainer:
+    """Trains to the end, or until it is told to stop.
+
+    Args:
+        pretrainer: compiled ElectraPretrainer in the state to go on from.
+        config: PretrainingConfig, complete.
+        strategy: tf.distribute strategy in whose scope the pretrainer was made.
+        manifest: Manifest of the records.
+        data: folder of the records.
+        folder: the run folder.
+        listeners: functions of one record (dict with "event" and "step"), called in this order.
+        show_step: function of the step, called often.
+    """
+
+    def __init__(self, pretrainer, *, config, strategy, manifest, data, folder, listeners, show_step):
+        self._pretrainer, self._config, self._strategy = pretrainer, config, strategy
+        self._manifest, self._data, self._folder = manifest, data, folder
+        self._listeners, self._show_step = listeners, show_step
+        self._train = compiled_training(pretrainer, strategy)
+        self._evaluate = compiled_evaluation(pretrainer, strategy)
+        self._last_step, self._logged_step = self.step, self.step
+        self._seconds, self._timed_steps, self._is_compiled = 0.0, 0, False
+
+    @property
+    def step(self):
+        """Updates done, as the optimizer counts them."""
+        return int(self._pretrainer.optimizer.iterations.numpy())
+
+    def train(self, stop):
+        """Makes the updates that are left.
+
+        Args:
+            stop: StopSignals; once one is received, the run is saved and left.
+
+        Raises:
+            InputError: a gradient is not finite.
+        """
+        config = self._config
+        saved_step = self.step
+        self.tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync)
+        batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
+        while self.step < config.train_steps and not stop.received:
+            self._make_some_updates(batches)
+            if self._is_due(config.log_steps) or self._is_due(config.evaluation_steps):
+                self._log()
+            if self._is_due(config.evaluation_steps) and self._manifest.splits["validation"].rows:
+                self._evaluate_held_out()
+            if self._is_due(config.checkpoint_steps):
+                saved_step = self._save()
+        if saved_step < self.step:
+            self._save()
+        if stop.received:
+            self.tell("stop", signal=stop.received.name)
+
+    def tell(self, event, **values):
+        """Hands a record of this moment to every listener."""
+        record = {"event": event, "step": self.step, **values,
+                  "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+        for listener in self._listeners:
+            listener(record)
+
+    def _make_some_updates(self, batches):
+        before, began = self.step, time.perf_counter()
+        self._train(batches, tf.constant(min(self._steps_per_call(), steps_until_due(before, self._config))))
+        self._require_finite()
+        if self._is_compiled:  # What the first call takes says nothing about the others.
+            self._seconds += time.perf_counter() - began
+            self._timed_steps += self.step - before
+        self._is_compiled = True
+        self._show_step(self.step)
+
+    def _steps_per_call(self):
+        if not self._timed_steps:
+            return 1
+        return max(1, min(_MOST_STEPS_PER_CALL, int(_SECONDS_PER_CALL * self._timed_steps / self._seconds)))
+
+    def _require_finite(self):
+        wrong = self._pretrainer.optimizer.first_not_finite()
+        if wrong is None:
+            return
+        values = read_and_reset_metrics(self._pretrainer)
+        raise InputError(f"step {self.step}: gradient not finite {values}")
+
+    def _is_due(self, steps):
+        return self.step % steps == 0 or self.step == self._config.train_steps
+
+    def _log(self):
+        values = read_and_reset_metrics(self._pretrainer)
+        self.tell("train", steps=self.step - self._logged_step, **values, **training_progress(
+            self.step, config=self._config, manifest=self._manifest,
+            steps_per_second=self._timed_steps / self._seconds if self._timed_steps else 0.0),
+            learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
+        self._logged_step, self._seconds, self._timed_steps = self.step, 0.0, 0
+
+    def _evaluate_held_out(self):
+        for batch in validation_batches(self._strategy, self._data, config=self._config):
+            self._evaluate(batch)
+        values = read_and_reset_metrics(self._pretrainer)
+        del values["gradient_norm"]
+        self.tell("validation", **values)
+
+    def _save(self):
+        state = TrainingState(self.step, self.step * self._config.batch_size, self._config.seed)
+        save_checkpoint(self._folder / CHECKPOINTS, training_variables(self._pretrainer), state=state,
+                        keep=self._config.keep_checkpoints)
+        return self.step
