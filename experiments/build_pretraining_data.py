@@ -1,13 +1,11 @@
 """Job: text -> a folder of pretraining records. `--help` shows the flags."""
 
 import dataclasses
-import pathlib
 import sys
 
 import electra_tf
-from electra_tf.config import setting, to_dict
-from electra_tf.files import write_json_atomically
-from electra_tf.training.run_folder import versions
+from electra_tf.config import setting
+from electra_tf.training.run_folder import write_settings
 from experiments import job
 
 
@@ -37,9 +35,7 @@ def main(flags):
         sequence_length=flags.sequence_length, packing=flags.packing, workers=flags.workers, seed=flags.seed,
         validation_fraction=flags.validation_fraction, compression=flags.compression, corpus_format=flags.format,
         field=flags.field, errors=flags.errors)
-    output = pathlib.Path(flags.output)
-    write_json_atomically(output / "settings.json", {"job": "build_pretraining_data", **to_dict(flags)})
-    write_json_atomically(output / "versions.json", versions())
+    write_settings(flags.output, job="build_pretraining_data", settings=job.settings_of(flags))
     for name, split in manifest.splits.items():
         dropped = f"{split.dropped_tokens / max(1, split.source_tokens):.1%} of the tokens dropped"
         print(f"{name}: {split.documents:,} documents, {split.rows:,} rows in {len(split.shards)} files, "
@@ -48,7 +44,7 @@ def main(flags):
     if manifest.corpus["undecodable_bytes"]:
         print(f"{manifest.corpus['undecodable_bytes']:,} bytes of the corpus are not UTF-8 and were left out",
               file=sys.stderr)
-    print(f"records are in {output}")
+    print(f"records are in {flags.output}")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,16 @@ def read_flags(flags_class, argv):
     return _resolve(table, _parse(table, argv), job_name=pathlib.Path(argv[0]).stem)
 
 
+def settings_of(flags):
+    """A job's flags as the settings.json that --config takes again: plain flags and plain settings side by side.
+
+    >>> write_settings(flags.output, job="build_vocabulary", settings=settings_of(flags))
+    """
+    values = to_dict(flags)
+    group = FlagTable.of(type(flags)).settings
+    return values | values.pop(group.name) if group else values
+
+
 def _parse(table, argv):
     """Dict of the flags that stand on the command line, still text (lists: a list of text)."""
     values = absl_flags.FlagValues()

@@ -45,15 +45,22 @@ def create_run_folder(path, *, job, settings, inputs=None, resume=False, free=()
     >>> create_run_folder("runs/small", job="pretrain", settings={"seed": 0}, resume=True)
     """
     path = pathlib.Path(path)
-    wanted = {"job": job, **({INPUTS: inputs} if inputs else {}), **settings}
     if resume and (path / SETTINGS_FILE).is_file():
-        _require_same(path, wanted, free=free)
+        _require_same(path, _settings_file(job, settings, inputs), free=free)
         return path
     # Both files appear with the folder: a job killed meanwhile has left nothing that would look like other work.
     with new_folder(path) as folder:
-        write_json_atomically(folder / SETTINGS_FILE, wanted)
-        write_json_atomically(folder / VERSIONS_FILE, versions())
+        write_settings(folder, job=job, settings=settings, inputs=inputs)
     return path
+
+
+def write_settings(path, *, job, settings, inputs=None):
+    """Writes `settings.json` and `versions.json` into a folder that a job made; arguments as of `create_run_folder`.
+
+    >>> write_settings("records", job="build_pretraining_data", settings={"seed": 0})
+    """
+    write_json_atomically(pathlib.Path(path) / SETTINGS_FILE, _settings_file(job, settings, inputs))
+    write_json_atomically(pathlib.Path(path) / VERSIONS_FILE, versions())
 
 
 def write_result(path, result):
@@ -77,6 +84,10 @@ def versions():
     for package in _PACKAGES:
         found[package] = _version_of(package)
     return {**found, "platform": platform.platform(), **_git_state()}
+
+
+def _settings_file(job, settings, inputs):
+    return {"job": job, **({INPUTS: inputs} if inputs else {}), **settings}
 
 
 def _require_same(path, wanted, *, free):

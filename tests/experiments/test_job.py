@@ -137,9 +137,7 @@ def test_a_config_file_lies_over_the_named_set_and_under_the_flags(tmp_path):
 
 def test_the_settings_file_of_a_run_gives_the_same_settings_again(tmp_path):
     flags = read(*NEEDED, "--preset=mini", "--batch_size=32", "--set=masking.mask_rate=0.2", "--compress")
-    own = {field.name: getattr(flags, field.name) for field in dataclasses.fields(flags) if field.name != "settings"}
-    folder = create_run_folder(tmp_path / "run", job="toy", settings={**own, **config.to_dict(flags.settings)},
-                               inputs={"records": "abc"})
+    folder = create_run_folder(tmp_path / "run", job="toy", settings=job.settings_of(flags), inputs={"records": "abc"})
     assert read(f"--config={folder / 'settings.json'}") == flags
 
 

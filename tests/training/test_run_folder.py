@@ -54,6 +54,13 @@ def test_the_commit_of_a_checkout_is_recorded_and_whether_files_changed(tmp_path
     assert run_folder.versions()["git_changed_files"] is True
 
 
+def test_settings_are_written_into_a_folder_that_a_job_made(tmp_path):
+    (tmp_path / "part-0").write_text("rows")
+    run_folder.write_settings(tmp_path, job="build", settings={"seed": 3})
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"job": "build", "seed": 3}
+    assert json.loads((tmp_path / "versions.json").read_text()) == run_folder.versions()
+
+
 def test_the_result_is_written_beside_them(tmp_path):
     folder = make(tmp_path / "run")
     run_folder.write_result(folder, {"loss": 0.25, "steps": 7})
