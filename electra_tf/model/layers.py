@@ -107,8 +107,10 @@ class Dropout(keras.layers.Layer):
             return inputs
         if random is None:
             random = random_source_of_the_moment(tf.shape(inputs)[0])
+        # Batches of fine-tuning are as long as their longest text: a size that is known only at run time.
+        shape = [tf.shape(inputs)[axis] if size is None else size for axis, size in enumerate(inputs.shape)][1:]
         keep = random_bits.keep_mask(
-            random, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream, shape=inputs.shape[1:], rate=self.rate)
+            random, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream, shape=shape, rate=self.rate)
         return tf.where(keep, inputs / (1 - self.rate), tf.zeros_like(inputs))
 
 
