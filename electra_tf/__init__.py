@@ -12,7 +12,7 @@ _HOMES = {
     "electra_tf.config": ("ElectraConfig", "MaskingConfig", "OptimizerConfig", "PretrainingConfig",
                           "FineTuningConfig", "PRESETS"),
     "electra_tf.errors": ("InputError",),
-    "electra_tf.text.vocabulary": ("Vocabulary",),
+    "electra_tf.text.vocabulary": ("Vocabulary", "TextSettings"),
     "electra_tf.text.tokenizer": ("Tokenizer",),
     "electra_tf.text.preprocessor": ("TextPreprocessor",),
     "electra_tf.text.corpus": ("read_corpus",),

@@ -14,7 +14,7 @@ from electra_tf.text.corpus import read_corpus
 from electra_tf.text.pieces import CLS, CONTINUATION, MASK, PAD, SEP, SPECIAL_PIECES, UNK
 from electra_tf.text.wordpiece_training import count_words, learn_pieces
 
-_PIECES_FILE, _SETTINGS_FILE = "vocab.txt", "settings.json"
+_PIECES_FILE, _SETTINGS_FILE = "vocab.txt", "text_settings.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Vocabulary:
         return vocabulary
 
     def save(self, folder):
-        """Writes vocab.txt and settings.json (the switches, the size and the hash) into a new or empty folder.
+        """Writes vocab.txt and text_settings.json (the switches, the size and the hash) into a new or empty folder.
 
         Raises:
             InputError: the folder holds other work.

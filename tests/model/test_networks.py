@@ -191,7 +191,7 @@ def test_a_folder_that_is_no_model_and_a_torn_file_are_refused(tmp_path):
 def test_a_foreign_vocabulary_in_a_model_folder_is_refused(tmp_path):
     ElectraEncoder(CONFIG).save_to_preset(tmp_path / "one", vocabulary=Vocabulary(PIECES))
     Vocabulary((*PIECES[:-1], "##ä")).save(tmp_path / "other")
-    for name in ("vocab.txt", "settings.json"):
+    for name in ("vocab.txt", "text_settings.json"):
         (tmp_path / "one" / "vocabulary" / name).write_bytes((tmp_path / "other" / name).read_bytes())
     with pytest.raises(InputError, match="is not the vocabulary that this model was trained with"):
         ElectraEncoder.from_preset(tmp_path / "one")
