@@ -3,8 +3,8 @@
 from electra_tf.text import unicode_tables
 
 # Blocks of ideographs that the original puts spaces around. Kana and Hangul are not among them.
-CJK = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
-       (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F))
+_CJK_BLOCKS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
+               (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F))
 
 
 def _parsed(table):
@@ -15,12 +15,27 @@ def _parsed(table):
     return tuple(ranges)
 
 
+def _without(ranges, removed):
+    """`ranges` less `removed`; both ascending."""
+    kept = []
+    for first, last in ranges:
+        for removed_first, removed_last in removed:
+            if removed_last >= first and removed_first <= last:
+                if removed_first > first:
+                    kept.append((first, removed_first - 1))
+                first = removed_last + 1
+        if first <= last:
+            kept.append((first, last))
+    return tuple(kept)
+
+
 DELETED = _parsed(unicode_tables.DELETED)
 WHITE_SPACE = _parsed(unicode_tables.WHITE_SPACE)
 PUNCTUATION = _parsed(unicode_tables.PUNCTUATION)
 NONSPACING_MARKS = _parsed(unicode_tables.NONSPACING_MARKS)
 CASED = _parsed(unicode_tables.CASED)
 CASE_IGNORABLE = _parsed(unicode_tables.CASE_IGNORABLE)
+CJK = _without(_CJK_BLOCKS, DELETED)  # a hole in a block is deleted before it can split a word
 
 
 def characters_of(ranges):
