@@ -1,7 +1,6 @@
 """The state of a run on disk: every variable by name with a checksum, complete or absent, strict when it is read."""
 
 import dataclasses
-import json
 import pathlib
 import re
 import shutil
@@ -83,7 +82,7 @@ def save_checkpoint(folder, variables, *, state, keep):
     if path.exists():  # A damaged one: from an intact one the run would have gone on.
         shutil.rmtree(path)
     with new_folder(path) as partial:
-        arrays = {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables.items()}
+        arrays = {name: np.asarray(variable.numpy(), order="C") for name, variable in variables.items()}
         safetensors.numpy.save_file(arrays, partial / TENSORS_FILE)
         write_json_atomically(partial / STATE_FILE, {
             "format": FORMAT, **dataclasses.asdict(state), "sha256": sha256_of(partial / TENSORS_FILE)})

@@ -4,7 +4,6 @@ import pathlib
 
 import tensorflow as tf
 
-
 # What tf.summary.scalar would write; that function needs the package tensorboard, which TensorFlow does not bring.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class="DATA_CLASS_SCALAR")
 
