@@ -1,0 +1,1 @@
+"""Text in, answers out: exported models for servers and phones, and the Predictor for this process."""

@@ -1,0 +1,1 @@
+"""What a pretrained encoder is tuned for: one file for each task, and what all tasks share."""

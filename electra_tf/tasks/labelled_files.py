@@ -1,0 +1,167 @@
+"""Labelled texts as users have them: TSV, CSV and JSON lines by column name, or a tensorflow-datasets name."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+import re
+import sys
+
+from electra_tf.errors import InputError
+from electra_tf.files import some_names
+from electra_tf.tasks.tfds_rows import TFDS_PREFIX, read_tfds_columns
+from electra_tf.text.text_files import LineReader
+
+_FORMATS = (".tsv", ".csv", ".jsonl")
+_PACKED = (".gz", ".xz")
+_NUMBER = re.compile(r"[+-]?\d+")
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledTexts:
+    """The rows of a labelled set.
+
+    Attributes:
+        source: the file or name that they came from.
+        columns: one list of texts, or two for pairs; all of one length.
+        labels: list of label names, or None where no label column was asked for.
+    """
+
+    source: str
+    columns: tuple
+    labels: list | None
+
+    def __len__(self):
+        return len(self.columns[0])
+
+    @property
+    def texts(self):
+        """What a task's `fit` and `predict` take: a list of texts, or a tuple of two lists."""
+        return self.columns[0] if len(self.columns) == 1 else self.columns
+
+
+def read_labelled_texts(source, *, text_columns, label_column=None):
+    """Reads the texts and labels of a file, or of a data set that tensorflow-datasets knows.
+
+    The format follows from the name, which may end in .gz or .xz: .tsv (a tab between two fields, no quoting: a `"` is
+    a character like others), .csv (quoted fields may hold commas and line ends) or .jsonl (an object in each line). The
+    first row of a .tsv or .csv names the columns; where all columns are asked for by number ("0", or "-1" for the
+    last), the file has no such row. A row that does not fit is refused, not skipped.
+
+    Args:
+        source: path of a file, or "tfds:NAME@SPLIT", such as "tfds:glue/sst2@train".
+        text_columns: one or two names of columns.
+        label_column: name of the column, or None.
+
+    Returns:
+        LabelledTexts.
+
+    Raises:
+        InputError: names the file and line of what cannot be read, or the columns that exist.
+
+    >>> read_labelled_texts("train.tsv.gz", text_columns=["sentence"], label_column="label").labels   # ['neg', ...]
+    """
+    source = str(source)
+    if not 1 <= len(text_columns) <= 2:
+        raise InputError(f"{source}: {len(text_columns)} text columns were asked for; give one, or two for pairs.")
+    names = [*text_columns, *([] if label_column is None else [label_column])]
+    if source.startswith(TFDS_PREFIX):
+        columns = read_tfds_columns(source, names)
+    else:
+        columns = _read_columns(pathlib.Path(source), names)
+    if not columns[0]:
+        raise InputError(f"{source} holds no rows; give a file with one example in a row.")
+    texts, labels = tuple(columns[:len(text_columns)]), None
+    if label_column is not None:
+        labels = columns[-1]
+    return LabelledTexts(source, texts, labels)
+
+
+def _read_columns(path, names):
+    """One list of str for each name; labels and texts alike."""
+    suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
+    if suffix not in _FORMATS:
+        raise InputError(f"{path}: the name tells no format; expected one that ends in {', '.join(_FORMATS)}, "
+                         f"packed as {' or '.join(_PACKED)} or not.")
+    lines = LineReader(path, errors="strict", longest_line_bytes=None)
+    if suffix == ".jsonl":
+        rows = _json_rows(lines, names)
+    else:
+        rows = _table_rows(_tsv_fields(lines) if suffix == ".tsv" else _csv_fields(lines), names, path)
+    columns = list(zip(*rows, strict=True))
+    return [list(column) for column in columns] or [[] for _ in names]
+
+
+def _tsv_fields(lines):
+    for line in lines:
+        if line.text:
+            yield line.number, line.text.split("\t")
+
+
+def _csv_fields(lines):
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader((line.text + "\n" for line in lines), strict=True)
+    try:
+        for fields in reader:
+            if fields:
+                yield reader.line_num, fields
+    except csv.Error as error:
+        raise InputError(f"{lines.path}, line {reader.line_num}: not CSV ({error}); quote fields with \" and write a "
+                         f"\" inside a field twice, or name a file without quoting .tsv.") from None
+
+
+def _table_rows(numbered_fields, names, path):
+    """The wanted fields of each row, where every row has as many fields as the first."""
+    numbered_fields = iter(numbered_fields)
+    first_line, first = next(numbered_fields, (1, []))
+    if all(_NUMBER.fullmatch(name) for name in names):
+        places = [_place_of_number(int(name), len(first), path) for name in names]
+        rows = [[first[place] for place in places]] if first else []
+    else:
+        places = [_place_of_name(name, first, f"{path}, line {first_line}") for name in names]
+        rows = []
+    for number, fields in numbered_fields:
+        if len(fields) != len(first):
+            raise InputError(f"{path}, line {number}: {len(fields)} fields, but the first row has {len(first)}; "
+                             f"correct or remove the line.")
+        rows.append([fields[place] for place in places])
+    return rows
+
+
+def _place_of_number(number, width, path):
+    if not -width <= number < width:
+        raise InputError(f"{path}: column {number} does not exist; the first row has {width} fields, numbered from 0.")
+    return number % width
+
+
+def _place_of_name(name, header, where):
+    if header.count(name) != 1:
+        found = "does not exist" if name not in header else "exists twice"
+        raise InputError(f"{where}: column {name!r} {found}; the columns are {some_names(header, most=20)}. A file "
+                         f"without a line of names is read by numbers: 0, 1, ... or -1 for the last.")
+    return header.index(name)
+
+
+def _json_rows(lines, names):
+    rows = []
+    for line in lines:
+        if not line.text.strip():
+            continue
+        where = f"{lines.path}, line {line.number}"
+        try:
+            record = json.loads(line.text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{where} holds a {type(record).__name__}; expected a JSON object {{...}}.")
+        rows.append([_json_text(record, name, where) for name in names])
+    return rows
+
+
+def _json_text(record, name, where):
+    if name not in record:
+        raise InputError(f"{where}: {name!r} does not exist; the names are {some_names(record, most=20)}.")
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InputError(f"{where}: {name!r} is {json.dumps(value)[:60]}; expected a string or a whole number.")
+    return str(value)

@@ -1,0 +1,195 @@
+"""Texts -> token ids, once; then batches that are only as long as their longest text, because padding costs time."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+
+_TEXTS_AT_ONCE = 1024
+# Texts of similar length share a batch: sorted within windows of this many batches, so that the order stays random.
+_BATCHES_PER_WINDOW = 50
+# Lengths are rounded up, so that few different shapes occur (each is prepared anew by the CPU's matrix library).
+_LENGTH_STEP = 8
+
+FEATURES = ("token_ids", "segment_ids", "padding_mask")
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedTexts:
+    """Preprocessed texts.
+
+    Attributes:
+        token_ids, segment_ids: int32 [texts, longest].
+        lengths: int32 [texts], real pieces in each row.
+    """
+
+    token_ids: np.ndarray
+    segment_ids: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def batch(self, rows, *, batch_size):
+        """The features of some rows, cut at the longest of them and filled up with empty rows.
+
+        Args:
+            rows: int array of at most `batch_size` places.
+
+        Returns:
+            Dict of int32 [batch_size, length].
+        """
+        longest = int(self.lengths[rows].max(initial=1))
+        length = min(-(-longest // _LENGTH_STEP) * _LENGTH_STEP, self.token_ids.shape[1])
+        features = {name: np.zeros((batch_size, length), np.int32) for name in FEATURES}
+        features["token_ids"][:len(rows)] = self.token_ids[rows, :length]
+        features["segment_ids"][:len(rows)] = self.segment_ids[rows, :length]
+        features["padding_mask"][:len(rows)] = np.arange(length) < self.lengths[rows, None]
+        return features
+
+
+def text_columns(texts, *, pairs):
+    """What a user gives to `fit` or `predict`, as columns.
+
+    Args:
+        texts: list of str; for pairs a tuple of two such lists, or a list of (first, second).
+        pairs: whether pairs are expected.
+
+    Returns:
+        Tuple of one list of str, or two of equal length.
+
+    Raises:
+        InputError: pairs where single texts are expected or the reverse, or something that is not a string.
+
+    >>> text_columns([("a", "b"), ("c", "d")], pairs=True)   # (['a', 'c'], ['b', 'd'])
+    """
+    if isinstance(texts, str | bytes):
+        raise InputError("texts is a single string; give a list of strings.")
+    if isinstance(texts, tuple) and len(texts) == 2 and not isinstance(texts[0], str | bytes):
+        columns = tuple(_strings(column) for column in texts)
+    else:
+        rows = texts.numpy().tolist() if tf.is_tensor(texts) else list(texts)
+        are_pairs = bool(rows) and all(not isinstance(row, str | bytes) and _is_pair(row) for row in rows)
+        columns = tuple(map(_strings, zip(*rows, strict=True))) if are_pairs else (_strings(rows),)
+        columns = ([], []) if pairs and not rows else columns
+    if len(columns) != (2 if pairs else 1):
+        raise InputError("this classifier takes pairs of texts and got single ones; give (first texts, second texts)."
+                         if pairs else "this classifier takes single texts and got pairs; load it with pairs=True.")
+    if len({len(column) for column in columns}) > 1:
+        raise InputError(f"there are {len(columns[0])} first texts and {len(columns[1])} second ones; "
+                         f"give equally many.")
+    return columns
+
+
+def _is_pair(row):
+    return hasattr(row, "__len__") and len(row) == 2
+
+
+def _strings(column):
+    column = column.numpy().tolist() if tf.is_tensor(column) else list(column)
+    for place, text in enumerate(column):
+        if not isinstance(text, str | bytes):
+            raise InputError(f"texts[{place}] is {text!r}; expected a string.")
+    return column
+
+
+def encode_texts(preprocessor, columns):
+    """Tokenizes and packs all texts, with the same layer that an export holds.
+
+    Args:
+        preprocessor: TextPreprocessor.
+        columns: tuple of one list of str, or two for pairs.
+
+    Returns:
+        EncodedTexts.
+
+    >>> encode_texts(preprocessor, (["a fine film", "a bore"],)).lengths   # [5, 4]
+    """
+    parts = []
+    for start in range(0, len(columns[0]), _TEXTS_AT_ONCE):
+        chunk = tuple(column[start:start + _TEXTS_AT_ONCE] for column in columns)
+        features = preprocessor(chunk if len(chunk) == 2 else chunk[0])
+        lengths = np.sum(features["padding_mask"], axis=1, dtype=np.int32)
+        parts.append((features["token_ids"].numpy()[:, :lengths.max()],
+                      features["segment_ids"].numpy()[:, :lengths.max()], lengths))
+    longest = max((int(lengths.max()) for *_, lengths in parts), default=1)
+    token_ids, segment_ids = (
+        np.concatenate([np.zeros((0, longest), np.int32),
+                        *(np.pad(part[place], [(0, 0), (0, longest - part[place].shape[1])]) for part in parts)])
+        for place in (0, 1))
+    return EncodedTexts(token_ids, segment_ids, np.concatenate([np.zeros(0, np.int32), *(part[2] for part in parts)]))
+
+
+def epoch_batches(lengths, *, batch_size, seed, epoch):
+    """The order of one epoch: a random one, with texts of similar length together.
+
+    Args:
+        lengths: int [texts].
+        batch_size: rows in a batch; one batch of the epoch may have fewer.
+        seed, epoch: what decides the order.
+
+    Returns:
+        List of int arrays: every text once.
+
+    >>> [len(rows) for rows in epoch_batches([5, 9, 7], batch_size=2, seed=0, epoch=0)]   # [2, 1]
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    window = batch_size * _BATCHES_PER_WINDOW
+    order = np.concatenate([part[np.argsort(np.asarray(lengths)[part], kind="stable")]
+                            for part in np.split(order, range(window, len(order), window))])
+    batches = np.split(order, range(batch_size, len(order), batch_size))
+    return [batches[place] for place in random.permutation(len(batches))]
+
+
+def training_dataset(encoded, labels, *, batch_size, seed):
+    """Endless batches for training, epoch after epoch in another seeded order.
+
+    Args:
+        encoded: EncodedTexts.
+        labels: int32 [texts].
+
+    Returns:
+        tf.data.Dataset of (features, labels int32 [batch]); an epoch is ceil(texts / batch_size) batches.
+    """
+    def batches():
+        epoch = 0
+        while True:
+            for rows in epoch_batches(encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch):
+                yield _labelled_batch(encoded, labels, rows, batch_size)
+            epoch += 1
+    return _dataset(batches)
+
+
+def evaluation_dataset(encoded, labels=None, *, batch_size):
+    """Every text once, from short to long: its order is that of `evaluation_order`.
+
+    Returns:
+        tf.data.Dataset of (features, labels); labels are zeros where none are given.
+    """
+    order = evaluation_order(encoded)
+    labels = np.zeros(len(encoded), np.int32) if labels is None else labels
+
+    def batches():
+        for start in range(0, len(order), batch_size):
+            yield _labelled_batch(encoded, labels, order[start:start + batch_size], batch_size)
+    return _dataset(batches).apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
+
+
+def evaluation_order(encoded):
+    """The places of the texts in the order in which `evaluation_dataset` has them."""
+    return np.argsort(encoded.lengths, kind="stable")
+
+
+def _labelled_batch(encoded, labels, rows, batch_size):
+    padded = np.zeros(batch_size, np.int32)
+    padded[:len(rows)] = labels[rows]
+    return encoded.batch(rows, batch_size=batch_size), padded
+
+
+def _dataset(batches):
+    features = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=(features, tf.TensorSpec([None], tf.int32)))
+    return dataset.prefetch(2)

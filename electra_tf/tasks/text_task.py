@@ -1,0 +1,224 @@
+"""How a task on texts is trained: `fit`, `evaluate` and `predict` on Python lists of str, by the original's recipe."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config import FineTuningConfig
+from electra_tf.errors import InputError
+from electra_tf.model.encoder import unpack_inputs
+from electra_tf.objective.random_bits import RandomSource
+from electra_tf.tasks.text_batches import (
+    encode_texts,
+    evaluation_dataset,
+    evaluation_order,
+    text_columns,
+    training_dataset,
+)
+from electra_tf.training.optimizer import optimizer_for
+
+# Rows of one step at most: numbers the examples of a run for dropout.
+_ROWS_PER_STEP = 2**24
+
+
+class TextTask(keras.Model):
+    """A Keras model on an encoder that reads texts; a task adds its head and says what its labels and answers are.
+
+    A task sets `encoder`, `preprocessor` (TextPreprocessor or None), `pairs` and `num_outputs`, and defines `call`
+    (features -> logits), `label_numbers`, `losses`, `answers` and `default_metrics`. In training and evaluation a row
+    whose padding_mask is all zero weighs nothing, so a short batch may be filled up.
+    """
+
+    settings = FineTuningConfig()
+    _makes_optimizer = True
+
+    def label_numbers(self, y):
+        """Labels as a user gives them -> int32 array."""
+        raise NotImplementedError
+
+    def losses(self, labels, logits):
+        """The loss of each example, float32 [batch]."""
+        raise NotImplementedError
+
+    def answers(self, logits):
+        """What `predict` returns for logits."""
+        raise NotImplementedError
+
+    def default_metrics(self):
+        """Keras metrics of (labels, logits)."""
+        raise NotImplementedError
+
+    def compile(self, optimizer=None, *, settings=None, metrics=None, run_eagerly=False, jit_compile="auto"):
+        """Sets how `fit` trains; it may be left out.
+
+        Args:
+            optimizer: a Keras optimizer; None makes the original's at each `fit`, from `settings` and the number of
+                steps.
+            settings: FineTuningConfig: batch size, epochs, loss reduction, seed and what the optimizer needs. The
+                default takes the sum of the loss over a batch, as the original; with your own optimizer its mean, as
+                usual in Keras.
+            metrics: Keras metrics of (label numbers, logits) besides the loss; None takes the task's own.
+            run_eagerly, jit_compile: as in Keras.
+
+        >>> classifier.compile(settings=FineTuningConfig(learning_rate=1e-4, epochs=5))
+        """
+        reduction = FineTuningConfig().loss_reduction if optimizer is None else "mean"
+        self.settings = settings or FineTuningConfig(loss_reduction=reduction)
+        self._makes_optimizer = optimizer is None
+        # Every metric is weighted: rows that only fill a batch must not count.
+        super().compile(optimizer=optimizer, weighted_metrics=self.default_metrics() if metrics is None else metrics,
+                        run_eagerly=run_eagerly, jit_compile=jit_compile)
+        if optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def prepare_optimizer(self, train_steps):
+        """Makes the optimizer of a run of `train_steps` updates, unless the user has given one to `compile`."""
+        if self._makes_optimizer:
+            with self.distribute_strategy.scope():
+                self.optimizer = optimizer_for(self.settings.optimizer(train_steps), train_steps=train_steps,
+                                               num_layers=self.encoder.config.num_layers)
+                self.optimizer.build(self.trainable_variables)
+            self.train_function = None
+
+    def fit(self, x, y=None, *, batch_size=None, epochs=None, steps_per_epoch=None, validation_data=None, **kwargs):
+        """Trains on texts and labels.
+
+        Without an optimizer of your own, each call is one whole run: warm-up, then decay of the rate to zero.
+
+        Args:
+            x: list of str; for pairs (first texts, second texts) or a list of (first, second). Or a tf.data.Dataset
+                of batches (strings or preprocessed features, label numbers).
+            y: labels by name or number, as many as texts; None with a Dataset.
+            batch_size, epochs: None takes those of the settings, epochs rounded up.
+            steps_per_epoch: batches in an epoch; needed for a Dataset that does not know its size.
+            validation_data: (texts, labels), or a Dataset.
+            **kwargs: as in Keras: callbacks, verbose, ...
+
+        Returns:
+            keras.callbacks.History.
+
+        Raises:
+            InputError: texts or labels that do not fit this task.
+
+        >>> classifier.fit(["a fine film", "a bore"], ["pos", "neg"], epochs=2)
+        """
+        if not self.compiled:
+            self.compile()
+        batch_size, epochs = batch_size or self.settings.batch_size, epochs or math.ceil(self.settings.epochs)
+        if isinstance(x, tf.data.Dataset):
+            dataset, steps = self._with_features(x).repeat(), int(x.cardinality())
+        else:
+            encoded = self.encode(x)
+            labels = self._labels_of(encoded, y)
+            dataset = training_dataset(encoded, labels, batch_size=batch_size, seed=self.settings.seed)
+            steps = math.ceil(len(encoded) / batch_size)
+        steps = steps_per_epoch or steps
+        if steps < 1:
+            raise InputError("there is nothing to train on, or the Dataset does not know its size; "
+                             "give texts, or steps_per_epoch.")
+        self.prepare_optimizer(steps * epochs)
+        if validation_data is not None:
+            validation_data = self._evaluation_dataset(validation_data, batch_size=batch_size)
+        return super().fit(dataset, epochs=epochs, steps_per_epoch=steps, validation_data=validation_data,
+                           shuffle=False, **kwargs)
+
+    def evaluate(self, x=None, y=None, *, batch_size=64, **kwargs):
+        """Loss and metrics on texts and labels, as for `fit`; other arguments as in Keras.
+
+        >>> classifier.evaluate(["a fine film"], ["pos"], return_dict=True)   # {"accuracy": 1.0, "loss": 0.2}
+        """
+        if not self.compiled:
+            self.compile()
+        data = x if isinstance(x, tf.data.Dataset) else (x, y)
+        return super().evaluate(self._evaluation_dataset(data, batch_size=batch_size or 64), **kwargs)
+
+    def predict(self, x, *, batch_size=64, **kwargs):
+        """The task's answers, in the order given; `x` as for `fit`, other arguments as in Keras.
+
+        >>> classifier.predict(["a fine film"])   # probabilities, [[0.1, 0.9]]
+        """
+        if isinstance(x, tf.data.Dataset):
+            return super().predict(self._with_features(x), **kwargs)
+        return self.predict_encoded(self.encode(x), batch_size=batch_size, **kwargs)
+
+    def predict_encoded(self, encoded, *, batch_size=64, **kwargs):
+        """`predict` for EncodedTexts."""
+        answers = np.zeros((len(encoded), self.num_outputs), np.float32)
+        if len(encoded):
+            outputs = super().predict(evaluation_dataset(encoded, batch_size=batch_size), **kwargs)
+            answers[evaluation_order(encoded)] = outputs[:len(encoded)]
+        return answers
+
+    def encode(self, x):
+        """EncodedTexts of texts given as for `fit`."""
+        if self.preprocessor is None:
+            raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
+        return encode_texts(self.preprocessor, text_columns(x, pairs=self.pairs))
+
+    def _labels_of(self, encoded, y):
+        labels = self.label_numbers([] if y is None else y)
+        if len(labels) != len(encoded):
+            raise InputError(f"there are {len(encoded)} texts and {len(labels)} labels; give equally many.")
+        return labels
+
+    def _evaluation_dataset(self, data, *, batch_size):
+        if isinstance(data, tf.data.Dataset):
+            return self._with_features(data)
+        encoded = self.encode(data[0])
+        return evaluation_dataset(encoded, self._labels_of(encoded, data[1]), batch_size=batch_size)
+
+    def _with_features(self, dataset):
+        """A Dataset whose strings are preprocessed; one of features stays as it is."""
+        if tf.nest.flatten(dataset.element_spec)[0].dtype != tf.string:
+            return dataset
+        if isinstance(dataset.element_spec, tuple):
+            return dataset.map(lambda x, *others: (self.preprocessor(x), *others))
+        return dataset.map(self.preprocessor)
+
+    def train_step(self, batch):
+        """One update from one replica's part of a batch; the loss is the sum over the whole batch, or its mean."""
+        features, labels, weights = _unpack(batch)
+        with tf.GradientTape() as tape:
+            logits = self(features, training=True, random=self._dropout_source(tf.shape(labels, tf.int64)[0]))
+            losses = self.losses(labels, logits)
+            loss = tf.reduce_sum(losses * weights)
+            if self.settings.loss_reduction == "mean":
+                loss = tf.math.divide_no_nan(loss, _over_replicas(tf.reduce_sum(weights)))
+        # Keras adds the gradients of the replicas; ElectraAdamW clips that sum.
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return self._measure(features, labels, logits, losses, weights)
+
+    def test_step(self, batch):
+        """Loss and metrics of one batch."""
+        features, labels, weights = _unpack(batch)
+        logits = self(features, training=False)
+        return self._measure(features, labels, logits, self.losses(labels, logits), weights)
+
+    def predict_step(self, batch):
+        """The answers for one batch."""
+        features, *_ = keras.utils.unpack_x_y_sample_weight(batch)
+        return self.answers(self(features, training=False))
+
+    def _measure(self, features, labels, logits, losses, weights):
+        self._loss_tracker.update_state(losses, sample_weight=weights)
+        return self.compute_metrics(features, labels, logits, sample_weight=weights)
+
+    def _dropout_source(self, batch_size):
+        """Random numbers of (seed, step, row in the global batch)."""
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        first = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP + tf.cast(replica, tf.int64) * batch_size
+        return RandomSource(tf.constant(self.settings.seed, tf.int32), first + tf.range(batch_size))
+
+
+def _over_replicas(value):
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _unpack(batch):
+    """(features, labels, weights float32 [batch]): rows of padding alone weigh nothing."""
+    features, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    *_, padding_mask = unpack_inputs(features)
+    is_real = tf.cast(padding_mask[:, 0], tf.float32)  # the first piece is [CLS]
+    return features, labels, is_real if weights is None else is_real * tf.cast(weights, tf.float32)
