@@ -63,9 +63,13 @@ def build_pretraining_data(corpus_paths, *, vocabulary, sequence_length, output,
     settings = PackingSettings(sequence_length, packing, seed)
     with new_folder(output) as folder:
         chunks = cut_into_chunks(corpus, seed=seed, validation_fraction=validation_fraction)
-        with _worker_pool(workers, vocabulary, settings) as run:
-            counts, shards = _write_records(run, chunks, folder, sequence_length=sequence_length,
-                                            compression=compression, total_bytes=corpus.size_bytes)
+        try:
+            with _worker_pool(workers, vocabulary, settings) as run:
+                counts, shards = _write_records(run, chunks, folder, sequence_length=sequence_length,
+                                                compression=compression, total_bytes=corpus.size_bytes)
+        except OSError as error:
+            raise InputError(f"{output} cannot be written: {error.strerror or error}; give a folder with more room, or "
+                             f"make some.") from error
         if not counts["train"]["rows"]:
             raise InputError(f"{corpus_paths}: the text has no tokens to train on; give a corpus with words in it.")
         (folder / manifests.VOCABULARY_NAME).mkdir()
@@ -150,7 +154,7 @@ def _worker_pool(workers, vocabulary, settings):
         try:
             yield functools.partial(_map_in_order, executor, in_flight=workers * _CHUNKS_IN_FLIGHT_PER_WORKER)
         except concurrent.futures.process.BrokenProcessPool:
-            raise InputError("a worker process died, most likely for lack of memory; give fewer --workers.") from None
+            raise InputError("a worker process died, most likely for lack of memory; use fewer workers.") from None
         finally:
             executor.shutdown(cancel_futures=True)
 

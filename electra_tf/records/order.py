@@ -29,7 +29,7 @@ def spans_from(start, *, shard_rows, seed):
     Yields:
         Span, never empty; the first continues the shard in which example `start` lies.
 
-    >>> next(spans_from(0, shard_rows=[3, 4], seed=0)).rows   # [2, 0, 1]
+    >>> next(spans_from(0, shard_rows=[3], seed=0)).rows   # [0, 2, 1]
     """
     first_epoch, skipped = divmod(start, sum(shard_rows))
     for epoch in itertools.count(first_epoch):
@@ -38,7 +38,8 @@ def spans_from(start, *, shard_rows, seed):
             if skipped >= rows_of_shard:
                 skipped -= rows_of_shard
                 continue
-            yield Span(int(shard), permutation(rows_of_shard, seed, epoch, int(shard))[skipped:])
+            # Counted from 1: NumPy ignores zeros at the end of a key, and (seed, epoch) orders the shards.
+            yield Span(int(shard), permutation(rows_of_shard, seed, epoch, int(shard) + 1)[skipped:])
             skipped = 0
 
 
@@ -47,7 +48,7 @@ def permutation(size, *key):
 
     RandomState, because NumPy promises never to change its stream; a resumed run must find its order again.
 
-    >>> permutation(4, 0, 17)   # [2, 3, 0, 1]
+    >>> permutation(4, 0, 17)   # [0, 3, 1, 2]
     """
     bits = np.random.MT19937(np.random.SeedSequence(key))
     return np.random.RandomState(bits).permutation(size)
