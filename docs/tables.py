@@ -1,0 +1,84 @@
+"""Prints the README's tables from what they describe, and puts them in place: python docs/tables.py
+
+Presets come from electra_tf.config, results from benchmarks/results/*.json, one file for each result:
+{"table": ..., "row": {column: text or number or list of trials}, "command": ..., "machine": ...}.
+"""
+
+import json
+import os
+import pathlib
+import re
+import statistics
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config import PRESETS
+from electra_tf.training.pretrainer import ElectraPretrainer
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def presets_table():
+    """Markdown table of every preset with the sizes counted on the model itself."""
+    rows = [("preset", "layers", "width", "heads", "embedding", "generator", "length", "batch", "rate", "mask rate",
+             "discriminator", "all weights")]
+    for name, preset in PRESETS.items():
+        with tf.Graph().as_default():  # shapes only, no memory
+            weights = ElectraPretrainer(preset.model).weights_by_name()
+        sizes = {key: int(np.prod(variable.shape)) for key, variable in weights.items()}
+        discriminator = sum(size for key, size in sizes.items() if key.startswith("discriminator/"))
+        model, generator = preset.model, preset.model.generator
+        rows.append((name, model.num_layers, model.hidden_size, model.num_heads, model.embedding_size,
+                     f"{generator.num_layers} x {generator.hidden_size}", preset.sequence_length, preset.batch_size,
+                     f"{preset.optimizer.learning_rate:g}", f"{preset.masking.mask_rate:g}",
+                     f"{discriminator / 1e6:.1f} M", f"{sum(sizes.values()) / 1e6:.1f} M"))
+    return markdown(rows)
+
+
+def results_table(table):
+    """Markdown table of the results of one name, in the order of their files; lists of trials as mean ± deviation."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    rows = [result["row"] for result in results if result["table"] == table]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
+
+
+def shown(value):
+    """A cell: text as it is, a number in short, a list of numbers as mean ± standard deviation (count)."""
+    if isinstance(value, list):
+        spread = statistics.stdev(value) if len(value) > 1 else 0.0
+        return f"{statistics.mean(value):.1f} ± {spread:.1f} ({len(value)})"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def markdown(rows):
+    header, *body = [[str(cell) for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def with_tables(text):
+    """The text with every `<!-- table: NAME -->` ... `<!-- end -->` filled anew."""
+    def fill(match):
+        name = match.group(1)
+        table = presets_table() if name == "presets" else results_table(name)
+        return f"<!-- table: {name} -->\n{table}\n<!-- end -->"
+    return re.sub(r"<!-- table: (.+?) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def main():
+    text = README.read_text(encoding="utf-8")
+    filled = with_tables(text)
+    if "--check" in sys.argv[1:]:
+        sys.exit(0 if filled == text else "README.md: a table is not what docs/tables.py prints; run it without --check.")
+    README.write_text(filled, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
