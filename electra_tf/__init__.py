@@ -24,6 +24,9 @@ _HOMES = {
     "electra_tf.training.optimizer": ("optimizer_for",),
     "electra_tf.training.pretrain": ("pretrain",),
     "electra_tf.tasks.text_classification": ("ElectraTextClassifier",),
+    "electra_tf.tasks.finetune": ("finetune",),
+    "electra_tf.serving.saved_model": ("export_saved_model",),
+    "electra_tf.serving.litert": ("export_litert",),
     "electra_tf.serving.predictor": ("Predictor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,6 +1,7 @@
 """The flags of a job as a table, made from its dataclass, and the same table printed as --help."""
 
 import dataclasses
+import inspect
 import textwrap
 import typing
 
@@ -76,7 +77,7 @@ def help_text(table, command, values):
         values: dict of the job's own flags that were given, so that --preset=base --help shows what base holds.
     """
     required = [f"--{field.name}=..." for field in table.own if default_of(field) is REQUIRED]
-    lines = [(table.flags_class.__doc__ or "").strip(), "",
+    lines = [inspect.cleandoc(table.flags_class.__doc__ or ""), "",
              "usage: " + " ".join(["python", command, *required, "[flags]"]), "", "Flags of this job:"]
     lines += [_line(field, default_of(field), values.get(field.name)) for field in table.own]
     if table.settings:
