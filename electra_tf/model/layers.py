@@ -24,14 +24,15 @@ def gelu(values):
     >>> gelu(tf.constant([1.0]))   # [0.8413]
     """
     # TensorFlow's own goes through erfc, several times slower on CPUs; its gradient makes twice the passes of this one.
+    # The order of the factors is the one that LiteRT's converter knows as GELU; it has no erf by itself.
     x = tf.cast(values, tf.float32)
-    cumulative = 0.5 + 0.5 * tf.math.erf(x * _ROOT_HALF)
+    twice_cumulative = 1.0 + tf.math.erf(x * _ROOT_HALF)
 
     def gradient(upstream):
-        slope = cumulative + x * tf.exp(tf.square(x) * -0.5) * _NORMAL_DENSITY_AT_0
+        slope = 0.5 * twice_cumulative + x * tf.exp(tf.square(x) * -0.5) * _NORMAL_DENSITY_AT_0
         return tf.cast(tf.cast(upstream, tf.float32) * slope, values.dtype)
 
-    return tf.cast(x * cumulative, values.dtype), gradient
+    return tf.cast((x * 0.5) * twice_cumulative, values.dtype), gradient
 
 
 @tf.custom_gradient

@@ -35,7 +35,9 @@ class SelfAttention(keras.layers.Layer):
         query, key, value = (self._split_heads(layer(hidden)) for layer in (self.query, self.key, self.value))
         scores = tf.matmul(query * self.config.head_size ** -0.5, key, transpose_b=True)
         # Softmax in float32 under every policy.
-        scores = tf.cast(scores, tf.float32) + (1.0 - tf.cast(padding_mask, tf.float32))[:, None, None, :] * _MASKED_SCORE
+        penalties = (1.0 - tf.cast(padding_mask, tf.float32)) * _MASKED_SCORE
+        # expand_dims, as LiteRT has no slice with two new axes at once.
+        scores = tf.cast(scores, tf.float32) + tf.expand_dims(tf.expand_dims(penalties, 1), 1)
         probabilities = tf.cast(tf.nn.softmax(scores), hidden.dtype)
         probabilities = self.dropout(probabilities, training=training, random=random)
         context = tf.transpose(tf.matmul(probabilities, value), [0, 2, 1, 3])  # [batch, length, heads, head_size]
@@ -50,7 +52,8 @@ class TransformerLayer(keras.layers.Layer):
         self.config = config
         policy = self.dtype_policy
         self.attention = SelfAttention(config, stream=stream, name="attention", dtype=policy)
-        self.attention_dropout = Dropout(config.hidden_dropout, stream=stream + 1, name="attention_dropout", dtype=policy)
+        self.attention_dropout = Dropout(
+            config.hidden_dropout, stream=stream + 1, name="attention_dropout", dtype=policy)
         self.attention_norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="attention_norm", dtype=policy)
         self.intermediate = dense(config.intermediate_size, config=config, name="intermediate", dtype=policy)
         self.output_dense = dense(config.hidden_size, config=config, name="output", dtype=policy)
