@@ -76,7 +76,8 @@ def main():
     text = README.read_text(encoding="utf-8")
     filled = with_tables(text)
     if "--check" in sys.argv[1:]:
-        sys.exit(0 if filled == text else "README.md: a table is not what docs/tables.py prints; run it without --check.")
+        sys.exit(0 if filled == text else "README.md: a table is not what docs/tables.py prints; run it without "
+                                          "--check.")
     README.write_text(filled, encoding="utf-8")
 
 

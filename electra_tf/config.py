@@ -159,7 +159,8 @@ class PretrainingConfig:
     model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
     masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
-    sequence_length: int | None = setting(None, "tokens in a row, [CLS] and [SEP] included; left out, the records' length")
+    sequence_length: int | None = setting(None, "tokens in a row, [CLS] and [SEP] included; left out, the "
+                                                "records' length")
     batch_size: int = setting(128, "rows in one update, over all devices and micro-batches")
     train_steps: int = setting(1_000_000, "number of updates of the whole run")
     accumulation_steps: int = setting(1, "micro-batches that a device works through in one update, to save memory")

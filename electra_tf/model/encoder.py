@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from electra_tf.config import ElectraConfig, from_dict, replace, to_dict
 from electra_tf.model.embeddings import ElectraEmbeddings, embeddings_dropout
-from electra_tf.model.layers import dense
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 from electra_tf.model.transformer import DROPOUTS_PER_LAYER, TransformerLayer
 
@@ -53,7 +52,8 @@ class ElectraEncoder(keras.Model):
             self.embeddings_project = keras.layers.Dense(
                 config.hidden_size, kernel_initializer="glorot_uniform", name="embeddings_project", dtype=policy)
         self.transformer_layers = [
-            TransformerLayer(config, stream=stream + 1 + number * DROPOUTS_PER_LAYER, name=f"layer_{number}", dtype=policy)
+            TransformerLayer(
+                config, stream=stream + 1 + number * DROPOUTS_PER_LAYER, name=f"layer_{number}", dtype=policy)
             for number in range(config.num_layers)]
         self.build()
 

@@ -78,7 +78,8 @@ def assign_weights(variables, arrays, *, new=(), unused=()):
     misshapen = [f"{name} is {list(arrays[name].shape)} in the file and {list(variables[name].shape)} in the model"
                  for name in variables if name in arrays and tuple(arrays[name].shape) != tuple(variables[name].shape)]
     problems = [f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}"
-                for label, names in (("missing", missing), ("left over", extra), ("of another shape", misshapen)) if names]
+                for label, names in (("missing", missing), ("left over", extra), ("of another shape", misshapen))
+                if names]
     if problems:
         raise InputError("the weights do not fit the model; " + "; ".join(problems) + ".")
     for name, variable in variables.items():
@@ -129,8 +130,8 @@ def load_model_folder(folder):
         path = SHIPPED_MODELS / str(folder)
     if not (path / "config.json").is_file():
         shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
-        raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json and "
-                         f"model.safetensors, or a shipped name: {', '.join(shipped) or 'none'}.")
+        raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json "
+                         f"and model.safetensors, or a shipped name: {', '.join(shipped) or 'none'}.")
     description = read_json(path / "config.json")
     if description.get("format") != FORMAT or "model" not in description:
         raise InputError(f"{path / 'config.json'} is not of this program's format {FORMAT}: "
@@ -147,5 +148,6 @@ def load_model_folder(folder):
         raise InputError(f"{path / 'model.safetensors'} is damaged: {error}.") from None
     config = from_dict(ElectraConfig, description["model"])
     if vocabulary is not None and vocabulary.size > config.vocabulary_size:
-        raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model only {config.vocabulary_size}.")
+        raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model {config.vocabulary_size}; "
+                         f"they do not belong together.")
     return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path)

@@ -119,16 +119,16 @@ class ElectraPretrainer(keras.Model):
     def train_step(self, batch):
         """One update from one replica's part of a batch; both losses are divided by the weights of the whole batch."""
         # Rows without a number get one from a large stride, so that no two steps share masks.
-        rows, masked, source = self._masked_batch(batch, first_example=tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP)
+        first_example = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP
+        rows, masked, source = self._masked_batch(batch, first_example=first_example)
         weights = tf.stack([_count(masked.is_masked), _count(rows[2])])
         masked_weight, token_weight = tf.unstack(
             tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weights))
         variables = self.trainable_variables
         gradients = [0.0] * len(variables)
         for part in range(self.accumulation_steps):
-            part_rows, part_masked, part_source = tf.nest.map_structure(
-                lambda value: value if value.shape.rank == 0 else _part(value, part, self.accumulation_steps),
-                (rows, masked, source))
+            part_rows, part_masked, part_source = _part_of_all(
+                (rows, masked, source), number=part, parts=self.accumulation_steps)
             with tf.GradientTape() as tape:
                 forward = self._forward(part_rows, part_masked, part_source, training=True)
                 loss = (self.generator_weight * mean_loss(forward.generator_loss_sum, masked_weight)
@@ -165,10 +165,12 @@ class ElectraPretrainer(keras.Model):
                 **{f"generator/{name}": variable for name, variable in generator.items()}}
 
 
-def _part(values, number, parts):
-    """The `number`-th of `parts` equal slices of the batch."""
-    size = tf.shape(values)[0] // parts
-    return values[number * size: (number + 1) * size]
+def _part_of_all(tensors, *, number, parts):
+    """The `number`-th of `parts` equal slices of every batch in a structure; scalars stay whole."""
+    def part_of(values):
+        size = tf.shape(values)[0] // parts
+        return values[number * size: (number + 1) * size]
+    return tf.nest.map_structure(lambda values: part_of(values) if values.shape.rank else values, tensors)
 
 
 def _count(values):

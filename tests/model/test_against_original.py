@@ -30,7 +30,8 @@ def batch(fixture, prefix="step0/in"):
 
 def masked_of(fixture):
     return Masked(
-        token_ids=tf.constant(fixture["out/masked/input_ids"]), positions=tf.constant(fixture["out/masked/masked_lm_positions"]),
+        token_ids=tf.constant(fixture["out/masked/input_ids"]),
+        positions=tf.constant(fixture["out/masked/masked_lm_positions"]),
         original_ids=tf.constant(fixture["out/masked/masked_lm_ids"]),
         is_masked=tf.constant(fixture["out/masked/masked_lm_weights"] > 0))
 

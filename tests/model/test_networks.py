@@ -142,7 +142,8 @@ def test_generator_shares_all_embeddings_and_its_output_table_is_the_word_table(
 
 def test_a_network_comes_back_from_its_folder_unchanged(tmp_path):
     vocabulary = Vocabulary(PIECES)
-    for network, expected in ((ElectraDiscriminator(CONFIG), "discriminator"), (ElectraGenerator(CONFIG.generator), "generator")):
+    for network in (ElectraDiscriminator(CONFIG), ElectraGenerator(CONFIG.generator)):
+        expected = network.KIND
         network.save_to_preset(tmp_path / expected, vocabulary=vocabulary)
         again = type(network).from_preset(tmp_path / expected)
         np.testing.assert_array_equal(network(TOKEN_IDS), again(TOKEN_IDS))
@@ -173,8 +174,9 @@ def test_a_folder_whose_weights_do_not_fit_is_refused_by_name(tmp_path):
         arrays["encoder/layer_0/output/kernels"] = arrays.pop("encoder/layer_0/output/kernel")
         arrays["encoder/layer_1/output/bias"] = np.zeros(13, np.float32)
     damaged(tmp_path / "model", change)
-    with pytest.raises(InputError, match=r"missing: encoder/layer_0/output/kernel; left over: encoder/layer_0/output/kernels; "
-                                         r"of another shape: encoder/layer_1/output/bias is \[13\] .* \[12\]"):
+    with pytest.raises(InputError, match=(
+            r"missing: encoder/layer_0/output/kernel; left over: encoder/layer_0/output/kernels; "
+            r"of another shape: encoder/layer_1/output/bias is \[13\] .* \[12\]")):
         ElectraEncoder.from_preset(tmp_path / "model")
 
 

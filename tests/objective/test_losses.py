@@ -36,7 +36,8 @@ def test_discriminator_loss_counts_every_real_position():
     logits = (RNG.normal(size=(2, 5)) * 3).astype(np.float32)
     labels = RNG.random((2, 5)) < 0.4
     padding_mask = np.array([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0]], np.int32)
-    total, weight = replaced_token_loss(tf.constant(logits), tf.constant(labels), padding_mask=tf.constant(padding_mask))
+    total, weight = replaced_token_loss(
+        tf.constant(logits), tf.constant(labels), padding_mask=tf.constant(padding_mask))
     probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
     losses = -np.where(labels, np.log(probability), np.log(1 - probability))
     np.testing.assert_allclose(total, (losses * padding_mask).sum(), rtol=1e-6)

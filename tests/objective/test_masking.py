@@ -21,7 +21,8 @@ def rows_of(lengths, *, width, vocabulary=500, seed=0):
 
 def mask(token_ids, padding_mask, *, masking=MaskingConfig(), seed=0, first_example=0):
     source = RandomSource(seed, tf.range(first_example, first_example + len(token_ids), dtype=tf.int64))
-    return mask_tokens(tf.constant(token_ids), tf.constant(padding_mask), masking=masking, special_ids=SPECIAL, source=source)
+    return mask_tokens(
+        tf.constant(token_ids), tf.constant(padding_mask), masking=masking, special_ids=SPECIAL, source=source)
 
 
 def test_rates_over_100_000_tokens():

@@ -17,7 +17,8 @@ def numpy_philox(counter, key):
 
 def test_philox_meets_the_published_known_answers():
     def run(counter, key):
-        words = random_bits.philox([tf.constant([c], tf.uint32) for c in counter], [tf.constant(k, tf.uint32) for k in key])
+        counter, key = ([tf.constant([part], tf.uint32) for part in parts] for parts in (counter, key))
+        words = random_bits.philox(counter, key)
         return [int(word[0]) for word in words]
     # The vectors distributed with Random123.
     assert run([0] * 4, [0] * 2) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]

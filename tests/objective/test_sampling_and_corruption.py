@@ -48,8 +48,9 @@ def test_no_gradient_flows_through_a_sample():
 
 def test_corruption_leaves_no_mask_and_labels_only_what_differs():
     token_ids = tf.constant([[2, 11, 12, 13, 3], [2, 21, 22, 3, 0]])
-    masked = Masked(token_ids=tf.constant([[2, 4, 12, 4, 3], [2, 4, 22, 3, 0]]), positions=tf.constant([[1, 3], [1, 0]]),
-                    original_ids=tf.constant([[11, 13], [21, 2]]), is_masked=tf.constant([[True, True], [True, False]]))
+    masked = Masked(
+        token_ids=tf.constant([[2, 4, 12, 4, 3], [2, 4, 22, 3, 0]]), positions=tf.constant([[1, 3], [1, 0]]),
+        original_ids=tf.constant([[11, 13], [21, 2]]), is_masked=tf.constant([[True, True], [True, False]]))
     corrupted = corrupt(token_ids, masked, sampled_ids=tf.constant([[17, 13], [29, 30]]))
     assert corrupted.token_ids.numpy().tolist() == [[2, 17, 12, 13, 3], [2, 29, 22, 3, 0]]
     assert corrupted.is_replaced.numpy().astype(int).tolist() == [[0, 1, 0, 0, 0], [0, 1, 0, 0, 0]]

@@ -52,7 +52,8 @@ class PretrainingFixture:
     def config(self):
         bert, run = self.settings["bert_config"], self.settings["config"]
         return ElectraConfig(
-            vocabulary_size=bert["vocab_size"], embedding_size=run["embedding_size"] or bert["hidden_size"], hidden_size=bert["hidden_size"],
+            vocabulary_size=bert["vocab_size"], embedding_size=run["embedding_size"] or bert["hidden_size"],
+            hidden_size=bert["hidden_size"],
             num_layers=bert["num_hidden_layers"], num_heads=bert["num_attention_heads"],
             intermediate_size=bert["intermediate_size"], max_positions=bert["max_position_embeddings"],
             hidden_dropout=0.0, attention_dropout=0.0, generator_size=run["generator_hidden_size"],
