@@ -1,0 +1,88 @@
+"""A tuned classifier as a LiteRT (.tflite) file for phones and small devices: token ids in, probabilities out."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+from electra_tf.files import require_new_file, write_bytes_atomically, write_json_atomically
+from electra_tf.serving.saved_model import IDS_INPUTS, IDS_SIGNATURE, sample_texts
+from electra_tf.tasks.run_models import model_folder_of
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+
+# What each form may differ from Keras in its probabilities; more shows a conversion that went wrong.
+LARGEST_DIFFERENCES = {"float32": 1e-5, "float16": 1e-2, "int8": 0.2}
+
+
+def export_litert(model, output, *, quantization="float32"):
+    """Writes a tuned classifier as a .tflite file and compares its answers with Keras.
+
+    Its signature "token_ids" takes token_ids, segment_ids and padding_mask, int32 [batch, length] of any size, and
+    returns "logits" and "probabilities", float32 [batch, labels]. OUTPUT.json beside it describes it, with the labels.
+
+    Args:
+        model: model folder of a text classifier, or folder of a fine-tuning run.
+        output: file to make, .tflite by custom.
+        quantization: how weights are stored: "float32", "float16" (half the size), or "int8" (a quarter; activations
+            are quantized as they come).
+
+    Returns:
+        The largest difference between its probabilities and those of Keras on sample texts.
+
+    Raises:
+        InputError: `model` is no text classifier, `output` exists, an unknown quantization, or answers that differ more
+            than that quantization explains; then nothing is left behind.
+
+    >>> export_litert("runs/polarity", "polarity.tflite", quantization="float16")   # 0.0001
+    """
+    if quantization not in LARGEST_DIFFERENCES:
+        raise InputError(f"quantization={quantization!r} is not known; choose one of {', '.join(LARGEST_DIFFERENCES)}.")
+    output = pathlib.Path(output)
+    description_path = output.with_name(output.name + ".json")
+    for path in (output, description_path):
+        require_new_file(path)
+    classifier = ElectraTextClassifier.from_preset(model_folder_of(model))
+    content = _converted(classifier, quantization)
+    difference = _largest_difference(classifier, content)
+    if not difference <= LARGEST_DIFFERENCES[quantization]:
+        raise InputError(f"{model}: the converted model's probabilities differ from Keras by {difference:.1e} on "
+                         f"sample texts, more than {LARGEST_DIFFERENCES[quantization]:.0e} for {quantization}; nothing "
+                         f"was written.")
+    write_json_atomically(description_path, {
+        "signature": IDS_SIGNATURE, "inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]"),
+        "outputs": {"logits": "float32 [batch, labels]", "probabilities": "float32 [batch, labels]"},
+        "labels": list(classifier.labels), "pairs": classifier.pairs, "quantization": quantization,
+        "sequence_length": classifier.preprocessor.sequence_length,
+        "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference})
+    write_bytes_atomically(output, content)
+    return difference
+
+
+def _converted(classifier, quantization):
+    """The bytes of the file. The way leads through a SavedModel: the converter's other entrances lose the weights."""
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
+    def classify(token_ids, segment_ids, padding_mask):
+        logits = classifier(token_ids, segment_ids, padding_mask, training=False)
+        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+    module = tf.Module()
+    module.weights, module.classify = [weight.value for weight in classifier.weights], classify
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={IDS_SIGNATURE: classify})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[IDS_SIGNATURE])
+        if quantization != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return converter.convert()
+
+
+def _largest_difference(classifier, content):
+    """Between the probabilities of the file and of Keras, on sample texts."""
+    features = {name: values.numpy() for name, values in classifier.preprocessor(sample_texts(classifier)).items()}
+    interpreter = tf.lite.Interpreter(model_content=content)
+    answers = interpreter.get_signature_runner(IDS_SIGNATURE)(**features)
+    expected = tf.nn.softmax(classifier(features, training=False))
+    return float(np.abs(answers["probabilities"] - expected).max())

@@ -1,0 +1,144 @@
+"""A tuned classifier as a SavedModel: strings in, labels out, for TensorFlow Serving or a TensorFlow with text ops."""
+
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+from electra_tf.files import new_folder, write_json_atomically
+from electra_tf.tasks.run_models import model_folder_of
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+
+LARGEST_DIFFERENCE = 1e-5
+VERSION = "1"  # TensorFlow Serving takes the folder with the highest number
+DESCRIPTION_FILE = "export.json"
+TEXT_SIGNATURE, IDS_SIGNATURE = "serving_default", "token_ids"
+TEXT_INPUTS = {False: ("text",), True: ("text_a", "text_b")}
+IDS_INPUTS = ("token_ids", "segment_ids", "padding_mask")
+
+# What an export must answer as Keras does: usual texts, and those that break careless programs.
+_SAMPLES = ("A fine film, from beginning to end!", "not bad", "", "   ", "naïve café, 100 % 电影 🎬",
+            "[CLS] [MASK] ##s", b"half a character \xe4\xbd and a byte \xff", "word " * 1000, "a" * 300)
+
+
+def served_module(classifier):
+    """The functions of an export, over one set of weights.
+
+    Args:
+        classifier: ElectraTextClassifier.
+
+    Returns:
+        tf.Module with `classify_texts` and `classify_ids`.
+    """
+    preprocessor, labels = classifier.preprocessor, tf.constant(classifier.labels)
+    max_positions = classifier.encoder.config.max_positions
+
+    def answers(features):
+        logits = classifier(features, training=False)
+        return {"labels": tf.gather(labels, tf.argmax(logits, axis=1)),
+                "probabilities": tf.nn.softmax(logits), "logits": logits}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name) for name in TEXT_INPUTS[classifier.pairs]])
+    def classify_texts(*texts):
+        features = preprocessor(texts if len(texts) == 2 else texts[0])
+        # No longer than the longest text of the request: padding costs as much as text.
+        length = tf.maximum(tf.reduce_max(tf.reduce_sum(features["padding_mask"], axis=1)), 1)
+        return answers({name: values[:, :length] for name, values in features.items()})
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
+    def classify_ids(token_ids, segment_ids, padding_mask):
+        message = f"token_ids are longer than the {max_positions} positions of the model"
+        with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(token_ids)[1], max_positions, message)]):
+            token_ids = tf.identity(token_ids)
+        return answers({"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask})
+
+    module = tf.Module(name="served_classifier")
+    # The plain variables, not the Keras model: that would write every weight a second time.
+    module.weights = [weight.value for weight in classifier.weights]
+    module.labels = labels
+    module.classify_texts, module.classify_ids = classify_texts, classify_ids
+    return module
+
+
+def export_saved_model(model, output):
+    """Writes a tuned classifier as `output`/1, the version folder that TensorFlow Serving loads, and compares it.
+
+    Its signature "serving_default" takes strings [batch] ("text", or "text_a" and "text_b" for pairs) and returns
+    "labels" (strings), "probabilities" and "logits" (float32 [batch, labels]); "token_ids" takes token_ids, segment_ids
+    and padding_mask, int32 [batch, length], and returns the same. Long texts are cut inside. Beside it, export.json
+    describes inputs, outputs and labels.
+
+    Args:
+        model: model folder of a text classifier, or folder of a fine-tuning run.
+        output: folder to make.
+
+    Returns:
+        pathlib.Path of the version folder.
+
+    Raises:
+        InputError: `model` is no text classifier, `output` holds other work, or the exported model answers sample texts
+            otherwise than Keras does (1e-5); then nothing is left behind.
+
+    >>> export_saved_model("runs/polarity", "served/polarity")   # PosixPath('served/polarity/1')
+    """
+    classifier = ElectraTextClassifier.from_preset(model_folder_of(model))
+    with new_folder(output) as folder:
+        save(served_module(classifier), folder / VERSION)
+        difference = largest_difference(classifier, tf.saved_model.load(str(folder / VERSION)))
+        if not difference <= LARGEST_DIFFERENCE:
+            raise InputError(f"{model}: the exported model differs from Keras by {difference:.1e} on sample texts, "
+                             f"more than {LARGEST_DIFFERENCE:.0e}; nothing was written.")
+        write_json_atomically(folder / DESCRIPTION_FILE, _description(classifier, difference))
+    return pathlib.Path(output) / VERSION
+
+
+def save(module, folder):
+    """Writes the SavedModel of a `served_module`."""
+    tf.saved_model.save(
+        module, str(folder), signatures={TEXT_SIGNATURE: module.classify_texts, IDS_SIGNATURE: module.classify_ids})
+
+
+def sample_texts(classifier):
+    """What `preprocessor` takes: the sample texts, or pairs of them."""
+    return (list(_SAMPLES), list(reversed(_SAMPLES))) if classifier.pairs else list(_SAMPLES)
+
+
+def largest_difference(classifier, loaded):
+    """Between a loaded SavedModel and Keras, over both signatures and all numbers of the sample texts.
+
+    Args:
+        classifier: ElectraTextClassifier.
+        loaded: what tf.saved_model.load returns.
+    """
+    texts = sample_texts(classifier)
+    features = classifier.preprocessor(texts)
+    expected = classifier(features, training=False)
+    columns = texts if isinstance(texts, tuple) else (texts,)
+    answers = [
+        loaded.signatures[TEXT_SIGNATURE](**{
+            name: tf.constant(column) for name, column in zip(TEXT_INPUTS[classifier.pairs], columns, strict=True)}),
+        loaded.signatures[IDS_SIGNATURE](**features)]
+    return max(float(np.abs(got - wanted).max()) for answer in answers for got, wanted in
+               ((answer["logits"], expected), (answer["probabilities"], tf.nn.softmax(expected))))
+
+
+def _description(classifier, difference):
+    names = TEXT_INPUTS[classifier.pairs]
+    return {
+        "signatures": {
+            TEXT_SIGNATURE: {"inputs": dict.fromkeys(names, "string [batch]")},
+            IDS_SIGNATURE: {"inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]")}},
+        "outputs": {"labels": "string [batch]", "probabilities": "float32 [batch, labels]",
+                    "logits": "float32 [batch, labels]"},
+        "labels": list(classifier.labels), "pairs": classifier.pairs,
+        "sequence_length": classifier.preprocessor.sequence_length,
+        "max_positions": classifier.encoder.config.max_positions,
+        "vocabulary_hash": classifier.preprocessor.vocabulary.hash,
+        "largest_difference_from_keras": difference}
+
+
+def read_description(folder):
+    """The labels and inputs of an export."""
+    return json.loads((pathlib.Path(folder) / DESCRIPTION_FILE).read_text(encoding="utf-8"))

@@ -1,0 +1,85 @@
+"""Job: texts -> what a model says about them. `--help` shows the flags."""
+
+import dataclasses
+import itertools
+import json
+import pathlib
+import sys
+
+import electra_tf
+from electra_tf import config
+from electra_tf.text.text_files import LineReader
+from experiments import job
+
+FORMATS = ("json", "text")
+_LINES_AT_ONCE = 256
+# A word that the discriminator takes for a replacement, in the readable format.
+_SUSPICIOUS = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """Answers texts, one in a line: labels (a tuned model or its SavedModel), pieces for [MASK] (a generator), or how
+    likely each word was replaced (a discriminator). A pretraining run does the last two.
+    """
+
+    model: str = job.required("run folder, model folder, folder of an exported SavedModel, or a shipped name")
+    input: str = job.required("file of texts, one in a line (.gz and .xz are unpacked), or - for standard input; a tab "
+                              "separates the texts of a pair")
+    format: str = config.setting("json", "json: an object in each line; text: for people")
+    top_k: int = config.setting(5, "candidates for each [MASK]")
+    sequence_length: int = config.setting(128, "longest input in pieces of a generator or discriminator; a tuned model "
+                                               "has its own")
+
+
+def main(flags):
+    if flags.format not in FORMATS:
+        raise electra_tf.InputError(f"--format={flags.format!r} is not known; choose one of {', '.join(FORMATS)}.")
+    lines = _lines(flags.input)
+    predictor = electra_tf.Predictor(flags.model, sequence_length=flags.sequence_length, top_k=flags.top_k)
+    # A person at the keyboard wants each answer at once.
+    lines_at_once = 1 if flags.input == "-" and sys.stdin.isatty() else _LINES_AT_ONCE
+    numbered = enumerate(lines, start=1)
+    while batch := list(itertools.islice(numbered, lines_at_once)):
+        texts = [_pair(line, f"--input: {flags.input}, line {number}") if predictor.takes_pairs else line
+                 for number, line in batch]
+        for text, answer in zip(texts, predictor.predict(texts), strict=True):
+            answer = dataclasses.asdict(answer)
+            print(_readable(text, answer) if flags.format == "text" else
+                  json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+
+
+def _lines(source):
+    """The lines of the input, one by one; bytes that are not UTF-8 are left out, as in every tokenizer of ours."""
+    if source == "-":
+        return (line.rstrip(b"\r\n").decode("utf-8", errors="ignore") for line in sys.stdin.buffer)
+    if not pathlib.Path(source).is_file():
+        raise electra_tf.InputError(f"--input: {source} is no file; give a file of texts, or - for standard input.")
+    return (line.text for line in LineReader(source, longest_line_bytes=None))
+
+
+def _pair(line, where):
+    columns = line.split("\t")
+    if len(columns) != 2:
+        raise electra_tf.InputError(f"{where}: the line has {len(columns)} columns, but this model takes pairs: two "
+                                    f"texts with a tab between them.")
+    return tuple(columns)
+
+
+def _readable(text, answer):
+    if "label" in answer:
+        text = " | ".join(text) if isinstance(text, tuple) else text
+        return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {text}"
+    note = "  (the end was cut off)" * answer["truncated"]
+    if "masks" in answer:
+        lines = [f"  [MASK] {number}: " + ", ".join(f"{best['piece']} {best['probability']:.3f}" for best in candidates)
+                 for number, candidates in enumerate(answer["masks"], start=1)]
+        return "\n".join([text + note, *lines])
+    for word in reversed(answer["words"]):
+        if word["probability"] > _SUSPICIOUS:
+            text = f"{text[:word['start']]}*{word['word']}*({word['probability']:.2f}){text[word['end']:]}"
+    return text + note
+
+
+if __name__ == "__main__":
+    job.run_job(main, Flags)
