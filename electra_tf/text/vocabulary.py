@@ -104,6 +104,9 @@ class Vocabulary:
         """
         pieces = _read_pieces(pathlib.Path(path))
         _check_pieces(pieces, path)
+        if not any(piece.startswith(CONTINUATION) for piece in pieces):
+            raise InputError(f"{path} has no piece that begins with '{CONTINUATION}'; expected a WordPiece vocabulary, "
+                             f"where such pieces continue a word.")
         return cls(pieces, settings)
 
     @classmethod
@@ -126,7 +129,7 @@ class Vocabulary:
         stored = config.read_json(folder / _SETTINGS_FILE)
         switches = {field.name for field in dataclasses.fields(TextSettings)}
         settings = config.from_dict(TextSettings, {name: stored[name] for name in switches if name in stored})
-        vocabulary = cls.from_file(folder / _PIECES_FILE, settings)
+        vocabulary = cls(_read_pieces(folder / _PIECES_FILE), settings)
         if stored.get("hash") != vocabulary.hash:
             raise InputError(f"{folder}: {_PIECES_FILE} and the switches do not match the hash in {_SETTINGS_FILE}; "
                              f"one of them was changed or mixed up, restore the folder from where it was made.")
@@ -236,6 +239,3 @@ def _check_pieces(pieces, where):
     for piece in SPECIAL_PIECES:
         if piece not in line_of:
             raise InputError(f"{where}: {piece} is missing; expected {', '.join(SPECIAL_PIECES)}, each on a line.")
-    if not any(piece.startswith(CONTINUATION) for piece in pieces):
-        raise InputError(f"{where} has no piece that begins with '{CONTINUATION}'; expected a WordPiece vocabulary, "
-                         f"where such pieces continue a word.")
