@@ -165,7 +165,8 @@ class PretrainingConfig:
     train_steps: int = setting(1_000_000, "number of updates of the whole run")
     accumulation_steps: int = setting(1, "micro-batches that a device works through in one update, to save memory")
     generator_weight: float = setting(1.0, "weight of the generator's masked language model loss")
-    discriminator_weight: float = setting(50.0, "weight of the discriminator's replaced token loss")
+    discriminator_weight: float = setting(50.0, "weight of the discriminator's replaced token loss; 0 trains the "
+                                                "generator alone, for a run that --init_from continues")
     precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
     seed: int = setting(0, "run seed of weights, data order, masks, samples and dropout")
     checkpoint_steps: int = setting(1000, "updates between two checkpoints")

@@ -21,7 +21,10 @@ _ROWS_PER_STEP = 2**24
 
 
 class Forward(NamedTuple):
-    """One pass of both networks over some rows: sums, with nothing divided yet."""
+    """One pass of both networks over some rows: sums, with nothing divided yet.
+
+    `discriminator_logits` is None where only the generator is trained.
+    """
 
     generator_loss_sum: tf.Tensor
     generator_hits: tf.Tensor
@@ -44,7 +47,8 @@ class ElectraPretrainer(keras.Model):
         masking: MaskingConfig.
         special_ids: SpecialIds of the vocabulary; the default is the order in which this package learns one.
         seed: run seed of masks, samples and dropout.
-        generator_weight, discriminator_weight: factors of the two losses.
+        generator_weight, discriminator_weight: factors of the two losses; a discriminator weight of 0 trains the
+            generator (and the shared embeddings) alone.
         accumulation_steps: micro-batches that each replica works through before one update.
 
     >>> pretrainer = ElectraPretrainer(ElectraConfig.from_preset("tiny"))
@@ -93,15 +97,16 @@ class ElectraPretrainer(keras.Model):
         corrupted = corrupt(token_ids, masked, sampled_ids=sampled_ids)
         generator_loss, masked_count = masked_language_model_loss(
             logits, masked.original_ids, is_masked=masked.is_masked)
+        best_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        generator = (generator_loss, _count(masked.is_masked & (best_ids == masked.original_ids)),
+                     _count(masked.is_masked & (sampled_ids == masked.original_ids)), masked_count)
+        if not self.discriminator_weight:  # a static choice: the generator alone costs a quarter of both
+            return Forward(*generator, tf.constant(0.0), None, corrupted.is_replaced)
         discriminator_logits = self.discriminator(
             corrupted.token_ids, segment_ids, padding_mask, training=training, random=source)
         discriminator_loss, _ = replaced_token_loss(
             discriminator_logits, corrupted.is_replaced, padding_mask=padding_mask)
-        best_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return Forward(
-            generator_loss, _count(masked.is_masked & (best_ids == masked.original_ids)),
-            _count(masked.is_masked & (sampled_ids == masked.original_ids)), masked_count,
-            discriminator_loss, discriminator_logits, corrupted.is_replaced)
+        return Forward(*generator, discriminator_loss, discriminator_logits, corrupted.is_replaced)
 
     def _masked_batch(self, batch, *, first_example=0, offset=0):
         """(rows, masked, source) of a batch; without example_index, rows are numbered from `first_example`."""
@@ -133,7 +138,8 @@ class ElectraPretrainer(keras.Model):
                 forward = self._forward(part_rows, part_masked, part_source, training=True)
                 loss = (self.generator_weight * mean_loss(forward.generator_loss_sum, masked_weight)
                         + self.discriminator_weight * mean_loss(forward.discriminator_loss_sum, token_weight))
-            part_gradients = tape.gradient(loss, variables)
+            part_gradients = tape.gradient(loss, [variable.value for variable in variables],
+                                           unconnected_gradients="zero")
             gradients = (part_gradients if self.accumulation_steps == 1 else
                          [total + gradient for total, gradient in zip(gradients, part_gradients)])
             self._update_metrics(forward, part_rows[2])
@@ -153,6 +159,8 @@ class ElectraPretrainer(keras.Model):
         self.generator_loss.update_state(forward.generator_loss_sum, forward.masked_count)
         self.generator_accuracy.update_state(forward.generator_hits, forward.masked_count)
         self.sampled_originals.update_state(forward.sampled_originals, forward.masked_count)
+        if forward.discriminator_logits is None:
+            return
         self.discriminator_loss.update_state(forward.discriminator_loss_sum, _count(padding_mask))
         self.scores.update_state(forward.discriminator_logits, forward.is_replaced, padding_mask)
 

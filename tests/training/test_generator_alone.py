@@ -1,0 +1,24 @@
+import numpy as np
+
+from electra_tf.config import ElectraConfig, OptimizerConfig
+from electra_tf.training.optimizer import optimizer_for
+from electra_tf.training.pretrainer import ElectraPretrainer
+
+
+def test_a_discriminator_weight_of_zero_trains_generator_and_embeddings_alone():
+    config = ElectraConfig(vocabulary_size=31, embedding_size=6, hidden_size=12, num_layers=2, num_heads=3,
+                           intermediate_size=20, max_positions=9, generator_size=0.5)
+    pretrainer = ElectraPretrainer(config, discriminator_weight=0.0)
+    settings = OptimizerConfig(learning_rate=1e-2, warmup_steps=0, weight_decay=0.0)
+    pretrainer.compile(optimizer=optimizer_for(settings, train_steps=10))
+    before = {name: variable.numpy() for name, variable in pretrainer.weights_by_name().items()}
+    token_ids = np.random.default_rng(0).integers(5, 31, (4, 9)).astype(np.int32)
+    batch = {"token_ids": token_ids, "segment_ids": np.zeros_like(token_ids), "padding_mask": np.ones_like(token_ids)}
+    logs = pretrainer.train_step(batch)
+    assert logs["generator_loss"] > 0 and logs["discriminator_loss"] == 0
+    changed = {name for name, variable in pretrainer.weights_by_name().items()
+               if (variable.numpy() != before[name]).any()}
+    assert {name for name in before if name.startswith("generator/") and not name.endswith("key/bias")} <= changed
+    assert {name for name in changed if name.startswith("discriminator/")} <= {
+        name for name in before if name.startswith("discriminator/encoder/embeddings/")}
+    assert "discriminator/encoder/embeddings/word_embeddings" in changed
