@@ -41,8 +41,8 @@ def _split_cpu(number):
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
     except RuntimeError:
-        raise InputError(f"logical_devices={number}: TensorFlow has started already, so the CPU cannot be cut any more; "
-                         f"set it before anything else uses TensorFlow.") from None
+        raise InputError(f"logical_devices={number}: TensorFlow has started already, so the CPU cannot be cut any "
+                         f"more; set it before anything else uses TensorFlow.") from None
 
 
 def _tpu_strategy():

@@ -1,5 +1,8 @@
 """Starting a run from weights that exist (--init_from): strict, and what stays new is said."""
 
+import dataclasses
+
+from electra_tf.config import ElectraConfig
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import assign_weights, load_model_folder
 from electra_tf.training.run_weights import is_run, read_run_weights
@@ -7,48 +10,74 @@ from electra_tf.training.run_weights import is_run, read_run_weights
 # What must agree although no weight's shape may show it.
 _ARCHITECTURE = ("embedding_size", "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_positions",
                  "num_segments", "layer_norm_epsilon")
+_NEW_BESIDE = {"discriminator": ("generator/",), "encoder": ("generator/", "discriminator/head/")}
 
 
-def load_initial_weights(pretrainer, folder, *, vocabulary, report):
-    """Fills the networks from another run or a model folder; optimizer, schedule and step stay new.
+@dataclasses.dataclass(frozen=True)
+class InitialWeights:
+    """Weights that fit a run.
+
+    Attributes:
+        arrays: name -> numpy array, names as `ElectraPretrainer.weights_by_name`.
+        new: prefixes of the variables that are not among them.
+        told: sentence about both.
+    """
+
+    arrays: dict
+    new: tuple
+    told: str
+
+    def assign_to(self, pretrainer):
+        """Fills the networks; optimizer, schedule and step stay new."""
+        assign_weights(pretrainer.weights_by_name(), self.arrays, new=self.new)
+
+
+def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
+    """The weights of another run or of a model folder, checked to fit.
 
     Args:
-        pretrainer: ElectraPretrainer.
         folder: a pretraining run, or a model folder of kind discriminator or encoder, or a shipped name.
+        config: ElectraConfig of the new run.
         vocabulary: Vocabulary of the records, which must be that of the weights.
-        report: function of one sentence: what was loaded, what is new.
+        report: function of one sentence about damaged checkpoints of the other run.
+
+    Returns:
+        InitialWeights.
 
     Raises:
-        InputError: another kind, vocabulary or architecture, or a weight that does not fit.
+        InputError: another kind, vocabulary or architecture.
 
-    >>> load_initial_weights(pretrainer, "runs/small", vocabulary=vocabulary, report=print)
+    >>> read_initial_weights("runs/small", config=config, vocabulary=vocabulary, report=print).new   # ()
     """
     if is_run(folder):
         run = read_run_weights(folder, report=report)
-        config, source_vocabulary, arrays, new = run.config.model, run.vocabulary, run.arrays, ()
-        told = f"update {run.step:,} of the run {folder}: both networks"
-    else:
-        saved = load_model_folder(folder)
-        config, source_vocabulary = saved.config, saved.vocabulary
-        if saved.kind not in ("discriminator", "encoder"):
-            raise InputError(f"--init_from: {folder} holds a model of kind {saved.kind!r}; give a pretraining run, or a "
-                             f"model folder of kind 'discriminator' or 'encoder'.")
-        arrays = {f"discriminator/{name}": array for name, array in saved.weights.items()}
-        new = ("generator/",) if saved.kind == "discriminator" else ("generator/", "discriminator/head/")
-        told = f"the {saved.kind} {folder}; new: {' and '.join(name.rstrip('/') for name in new)}. A new generator knows " \
-               f"nothing, so the discriminator's task is easy at first"
-    _require_same(config, pretrainer.config, folder)
-    if source_vocabulary is not None and source_vocabulary.hash != vocabulary.hash:
-        raise InputError(f"--init_from: {folder} was trained with another vocabulary (hash "
-                         f"{source_vocabulary.hash[:12]}) than that of the records ({vocabulary.hash[:12]}); build the "
-                         f"records with {folder}/vocabulary.")
-    assign_weights(pretrainer.weights_by_name(), arrays, new=new)
-    report(f"Weights from {told}.")
+        _require_same_vocabulary(run.vocabulary, vocabulary, folder)
+        _require_same_architecture(run.config.model, config, folder)
+        _require_same_architecture(run.config.model.generator, config.generator, folder, network="the generator's ")
+        return InitialWeights(run.arrays, (), f"Weights of both networks from step {run.step:,} of {folder}.")
+    saved = load_model_folder(folder)
+    if saved.kind not in _NEW_BESIDE:
+        raise InputError(f"--init_from: {folder} holds a model of kind {saved.kind!r}; give a pretraining run, or a "
+                         f"model folder of kind {' or '.join(map(repr, _NEW_BESIDE))}.")
+    if saved.vocabulary is not None:
+        _require_same_vocabulary(saved.vocabulary, vocabulary, folder)
+    _require_same_architecture(saved.config, config, folder)
+    new = _NEW_BESIDE[saved.kind]
+    arrays = {f"discriminator/{name}": array for name, array in saved.weights.items()}
+    return InitialWeights(arrays, new, (
+        f"Weights of the {saved.kind} from {folder}; new: {' and '.join(name.rstrip('/') for name in new)}. A new "
+        f"generator knows nothing, so the discriminator's task is easy until it has caught up."))
 
 
-def _require_same(found, wanted, folder):
-    differences = [f"{name} is {getattr(found, name)} there and {getattr(wanted, name)} here"
+def _require_same_vocabulary(found, wanted, folder):
+    if found.hash != wanted.hash:
+        raise InputError(f"--init_from: {folder} was trained with another vocabulary (hash {found.hash[:12]}) than "
+                         f"that of the records ({wanted.hash[:12]}); build the records with its vocabulary.")
+
+
+def _require_same_architecture(found, wanted, folder, *, network=""):
+    differences = [f"{network}{name} is {getattr(found, name)} there and {getattr(wanted, name)} here"
                    for name in _ARCHITECTURE if getattr(found, name) != getattr(wanted, name)]
     if differences:
-        raise InputError(f"--init_from: {folder} has another architecture: {'; '.join(differences)}; choose the preset "
-                         f"or --set model.NAME=VALUE to match.")
+        raise InputError(f"--init_from: {folder} has another architecture ({'; '.join(differences)}); choose the "
+                         f"preset or --set model.NAME=VALUE to match.")

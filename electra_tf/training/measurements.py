@@ -17,23 +17,36 @@ def read_and_reset_metrics(pretrainer):
     return {name: float(value) for name, value in values.items()}
 
 
-def training_progress(step, *, config, manifest, steps_per_second):
+def amount_done(step, config, manifest):
     """How far a run is, in the units people think in.
 
     Args:
         step: updates done.
         config: PretrainingConfig.
         manifest: Manifest of the records.
-        steps_per_second: speed, 0 where it is not known yet.
 
     Returns:
-        Dict: examples and tokens (padding left out) consumed, epochs over the corpus, tokens_per_second, seconds_left.
+        Dict: examples and tokens (padding left out) consumed, epochs over the corpus.
 
-    >>> training_progress(1000, config=config, manifest=manifest, steps_per_second=2.0)["epochs"]   # 2.13
+    >>> amount_done(1000, config, manifest)["epochs"]   # 2.13
     """
-    split = manifest.splits["train"]
-    tokens_per_row = (1 - split.padding_share) * manifest.sequence_length
     examples = step * config.batch_size
-    left = (config.train_steps - step) / steps_per_second if steps_per_second else 0.0
-    return {"examples": examples, "tokens": round(examples * tokens_per_row), "epochs": examples / split.rows,
-            "tokens_per_second": steps_per_second * config.batch_size * tokens_per_row, "seconds_left": left}
+    return {"examples": examples, "tokens": round(examples * _tokens_per_row(manifest)),
+            "epochs": examples / manifest.splits["train"].rows}
+
+
+def speed(steps, seconds, *, steps_left, config, manifest):
+    """What `steps` updates in `seconds` mean; zeros where nothing was timed yet.
+
+    Returns:
+        Dict: tokens_per_second (padding left out), seconds_left, and the seconds themselves.
+
+    >>> speed(100, 50.0, steps_left=900, config=config, manifest=manifest)["seconds_left"]   # 450.0
+    """
+    steps_per_second = steps / seconds if steps else 0.0
+    return {"tokens_per_second": steps_per_second * config.batch_size * _tokens_per_row(manifest),
+            "seconds": seconds, "seconds_left": steps_left / steps_per_second if steps else 0.0}
+
+
+def _tokens_per_row(manifest):
+    return (1 - manifest.splits["train"].padding_share) * manifest.sequence_length

@@ -25,9 +25,9 @@ def is_decayed(path):
 class ElectraAdamW(keras.optimizers.Optimizer):
     """Adam without bias correction, decoupled weight decay, layer-wise rates, one clip by global norm.
 
-    One update: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate (m / (sqrt(v) + epsilon) + decay w). The gradients
-    are summed over the replicas first and clipped afterwards, so the number of replicas does not matter. An update with a
-    gradient that is not finite changes nothing but the count of updates.
+    One update: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate (m / (sqrt(v) + epsilon) + decay w). The
+    gradients are summed over the replicas first and clipped afterwards, so the number of replicas does not matter. An
+    update with a gradient that is not finite changes nothing but the count of updates.
 
     Args:
         learning_rate: number or Keras schedule.
@@ -121,8 +121,8 @@ def optimizer_for(config, *, train_steps=None, num_layers=0):
     """The optimizer of a run: ElectraAdamW with warm-up and linear decay.
 
     Args:
-        config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the same
-            depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
+        config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the
+            same depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
         train_steps: updates of the whole run; a PretrainingConfig has its own.
         num_layers: transformer layers, needed for layer-wise decay with an OptimizerConfig.
 

@@ -13,16 +13,18 @@ from electra_tf.objective.masking import SpecialIds
 from electra_tf.progress import Progress
 from electra_tf.records.manifest import VOCABULARY_NAME, Manifest, check_records
 from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.training.baselines import count_tokens, unigram_loss
 from electra_tf.training.callbacks.console import Console
+from electra_tf.training.callbacks.curve import Curve, draw_curve
 from electra_tf.training.callbacks.log_file import LogFile, history, read_log
 from electra_tf.training.callbacks.tensorboard import TensorBoard
 from electra_tf.training.checkpoint import latest_checkpoint, restore_checkpoint, training_variables
 from electra_tf.training.distribution import strategy_for
-from electra_tf.training.initial_weights import load_initial_weights
+from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
-from electra_tf.training.run_weights import CHECKPOINTS, VOCABULARY, read_run_weights, save_networks
+from electra_tf.training.run_weights import CHECKPOINTS, VOCABULARY, is_run, read_run_weights, save_networks
 from electra_tf.training.stop_signals import StopSignals
 from electra_tf.training.training_loop import Trainer
 
@@ -55,8 +57,8 @@ class PretrainingResult:
 def pretrain(config, *, data, output, init_from=None, distribution="one_device", logical_devices=None):
     """Trains an ELECTRA on records; called again with the same arguments, goes on where it was stopped.
 
-    Killed at any moment and called again, it ends with the same weights as if it had never stopped (bit for bit on a CPU
-    with the same number of threads). SIGTERM and SIGINT end it after the update at hand, with a checkpoint.
+    Killed at any moment and called again, it ends with the same weights as if it had never stopped (bit for bit on a
+    CPU with the same number of threads). SIGTERM and SIGINT end it after the updates at hand, with a checkpoint.
 
     Args:
         config: PretrainingConfig; the vocabulary size, and the length where it is None, are taken from the records.
@@ -80,27 +82,31 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
                      model=replace(config.model, vocabulary_size=vocabulary.size))
     strategy = strategy_for(distribution, logical_devices=logical_devices)
     _require_equal_parts(config, strategy)
-    settings = {**to_dict(config), "init_from": init_from, "inputs": _fingerprints(manifest)}
-    pretrainer = _new_pretrainer(config, vocabulary, strategy)
-    if init_from is not None and not (pathlib.Path(output) / CHECKPOINTS).is_dir():
-        load_initial_weights(pretrainer, init_from, vocabulary=vocabulary, report=_say)
-    folder = create_run_folder(output, job=JOB, settings=settings, resume=True)
+    checkpoint = latest_checkpoint(pathlib.Path(output) / CHECKPOINTS, report=_say)
+    initial = None
+    if init_from is not None and checkpoint is None:
+        initial = read_initial_weights(init_from, config=config.model, vocabulary=vocabulary, report=_say)
+    folder = _run_folder(output, {**to_dict(config), "init_from": init_from, "inputs": _fingerprints(manifest)})
     if not (folder / VOCABULARY).is_dir():
         vocabulary.save(folder / VOCABULARY)
-    checkpoint = latest_checkpoint(folder / CHECKPOINTS, report=_say)
+    if checkpoint is not None and checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
+        _say(f"Nothing left to train: {folder} has done its {config.train_steps:,} steps.")
+        return _result(folder, read_json(folder / RESULT_FILE), stopped_by=None)
+    pretrainer = new_pretrainer(config, vocabulary, strategy)
     if checkpoint is not None:
         restore_checkpoint(checkpoint, training_variables(pretrainer))
-        if checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
-            _say(f"Nothing left to train: {folder} has done its {config.train_steps:,} updates.")
-            return _result(folder, read_json(folder / RESULT_FILE), stopped_by=None)
+    elif initial is not None:
+        initial.assign_to(pretrainer)
+        _say(initial.told)
     start = checkpoint.state.step if checkpoint else 0
     with StopSignals() as stop, Progress(
             config.train_steps, unit="steps", description="Pretraining", start=start) as progress:
         console = Console(progress)
         trainer = Trainer(pretrainer, config=config, strategy=strategy, manifest=manifest, data=data, folder=folder,
-                          listeners=(LogFile(folder), TensorBoard(folder), console), show_step=console.update)
-        trainer.train(stop)
-    if stop.received:
+                          listeners=(LogFile(folder), TensorBoard(folder), Curve(folder), console),
+                          show_step=console.update)
+        trainer.train(stop, unigram_loss=unigram_loss(count_tokens(data, vocabulary=vocabulary, seed=config.seed)))
+    if trainer.step < config.train_steps:
         return _result(folder, {"step": trainer.step, "train_steps": config.train_steps}, stopped_by=stop.received)
     return _finish(folder, config)
 
@@ -129,7 +135,24 @@ def _require_equal_parts(config: PretrainingConfig, strategy):
                          f"take a multiple of {parts}.")
 
 
-def _new_pretrainer(config, vocabulary, strategy):
+def _run_folder(output, settings):
+    try:
+        return create_run_folder(output, job=JOB, settings=settings, resume=True)
+    except InputError as error:
+        if not is_run(output):
+            raise
+        raise InputError(f"{error} To go on from its weights with other settings, also give "
+                         f"--init_from={output}.") from None
+
+
+def new_pretrainer(config, vocabulary, strategy):
+    """The compiled ElectraPretrainer of a run at its beginning, the same for the same seed.
+
+    Args:
+        config: PretrainingConfig, complete.
+        vocabulary: Vocabulary of the records.
+        strategy: tf.distribute strategy.
+    """
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         pretrainer = ElectraPretrainer(
@@ -143,12 +166,18 @@ def _new_pretrainer(config, vocabulary, strategy):
 
 
 def _finish(folder, config):
-    """Writes what a finished run leaves: model folders and result.json."""
+    """Writes what a finished run leaves: model folders, the curve and result.json."""
     save_networks(read_run_weights(folder), folder)
-    records = history(read_log(folder))
-    last = {event: next((record for record in reversed(records) if record["event"] == event), None)
-            for event in ("train", "validation")}
-    result = {"job": JOB, "step": config.train_steps, "train_steps": config.train_steps, **last}
+    draw_curve(folder)
+    everything = read_log(folder)
+    records = history(everything)
+    train, validation = (next((record for record in reversed(records) if record["event"] == event), None)
+                         for event in ("train", "validation"))
+    executed = [record for record in everything if record["event"] == "train"]
+    result = {"job": JOB, "step": config.train_steps, "train_steps": config.train_steps, "train": train,
+              "validation": validation, "warnings": [record for record in records if record["event"] == "warning"],
+              "executed_steps": sum(record["steps"] for record in executed),
+              "training_seconds": sum(record["seconds"] for record in executed)}
     write_result(folder, result)
     return _result(folder, result, stopped_by=None)
 

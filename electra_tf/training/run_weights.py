@@ -1,4 +1,4 @@
-"""The weights of a pretraining run, taken from its newest checkpoint: to make model folders of, or to start another run."""
+"""The weights of a pretraining run, from its newest checkpoint: for model folders, or to start another run."""
 
 import dataclasses
 import pathlib

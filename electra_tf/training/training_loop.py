@@ -7,8 +7,11 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.training.batches import training_batches, validation_batches
+from electra_tf.training.callbacks.log_file import history, read_log
 from electra_tf.training.checkpoint import TrainingState, save_checkpoint, training_variables
-from electra_tf.training.measurements import read_and_reset_metrics, training_progress
+from electra_tf.training.collapse import collapse_warnings
+from electra_tf.training.measurements import amount_done, read_and_reset_metrics, speed
+from electra_tf.training.not_finite import not_finite_tensor
 from electra_tf.training.run_weights import CHECKPOINTS
 
 _MOST_STEPS_PER_CALL = 10
@@ -16,16 +19,19 @@ _SECONDS_PER_CALL = 1.0  # about how long a stop signal waits
 
 
 def compiled_training(pretrainer, strategy):
-    """tf.function (iterator, steps int32 scalar) that makes that many updates, or ends with the first that is not finite.
+    """tf.function (iterator, steps int32) that makes that many updates; one that is not finite is the last.
 
     Args:
         pretrainer: compiled ElectraPretrainer, made in the strategy's scope.
         strategy: tf.distribute strategy.
     """
+    # Only the loop here needs AutoGraph; the step holds no Python control flow that depends on tensors.
+    step = tf.autograph.experimental.do_not_convert(pretrainer.train_step)
+
     @tf.function
     def train(iterator, steps):
         for _ in tf.range(steps):
-            strategy.run(pretrainer.train_step, args=(next(iterator),))
+            strategy.run(step, args=(next(iterator),))
             if not tf.reduce_all(tf.math.is_finite(pretrainer.optimizer.squared_norms.value)):
                 break
     return train
@@ -33,7 +39,7 @@ def compiled_training(pretrainer, strategy):
 
 def compiled_evaluation(pretrainer, strategy):
     """tf.function (batch) that adds one held-out batch to the pretrainer's metrics."""
-    @tf.function
+    @tf.function(autograph=False)
     def evaluate(batch):
         strategy.run(pretrainer.test_step, args=(batch,))
     return evaluate
@@ -68,7 +74,8 @@ class Trainer:
         self._listeners, self._show_step = listeners, show_step
         self._train = compiled_training(pretrainer, strategy)
         self._evaluate = compiled_evaluation(pretrainer, strategy)
-        self._last_step, self._logged_step = self.step, self.step
+        self._history = history(read_log(folder))
+        self._logged_step = self._saved_step = self.step
         self._seconds, self._timed_steps, self._is_compiled = 0.0, 0, False
 
     @property
@@ -76,18 +83,19 @@ class Trainer:
         """Updates done, as the optimizer counts them."""
         return int(self._pretrainer.optimizer.iterations.numpy())
 
-    def train(self, stop):
+    def train(self, stop, *, unigram_loss):
         """Makes the updates that are left.
 
         Args:
             stop: StopSignals; once one is received, the run is saved and left.
+            unigram_loss: nats, what the word frequencies alone reach; goes into the log.
 
         Raises:
-            InputError: a gradient is not finite.
+            InputError: a loss or gradient is not finite; nothing of that update is kept.
         """
         config = self._config
-        saved_step = self.step
-        self.tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync)
+        self._tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync,
+                   unigram_loss=unigram_loss)
         batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
         while self.step < config.train_steps and not stop.received:
             self._make_some_updates(batches)
@@ -96,16 +104,19 @@ class Trainer:
             if self._is_due(config.evaluation_steps) and self._manifest.splits["validation"].rows:
                 self._evaluate_held_out()
             if self._is_due(config.checkpoint_steps):
-                saved_step = self._save()
-        if saved_step < self.step:
+                self._save()
+        if self._logged_step < self.step:
+            self._log()
+        if self._saved_step < self.step:
             self._save()
-        if stop.received:
-            self.tell("stop", signal=stop.received.name)
+        if self.step < config.train_steps:
+            self._tell("stop", signal=stop.received.name)
 
-    def tell(self, event, **values):
+    def _tell(self, event, **values):
         """Hands a record of this moment to every listener."""
-        record = {"event": event, "step": self.step, **values,
+        record = {"event": event, "step": self.step, **amount_done(self.step, self._config, self._manifest), **values,
                   "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+        self._history = history([*self._history, record])
         for listener in self._listeners:
             listener(record)
 
@@ -125,32 +136,37 @@ class Trainer:
         return max(1, min(_MOST_STEPS_PER_CALL, int(_SECONDS_PER_CALL * self._timed_steps / self._seconds)))
 
     def _require_finite(self):
-        wrong = self._pretrainer.optimizer.first_not_finite()
-        if wrong is None:
+        if self._pretrainer.optimizer.first_not_finite() is None:
             return
-        values = read_and_reset_metrics(self._pretrainer)
-        raise InputError(f"step {self.step}: gradient not finite {values}")
+        tensor = not_finite_tensor(self._pretrainer, read_and_reset_metrics(self._pretrainer))
+        self._tell("not_finite", tensor=tensor)
+        kept = f"the checkpoint of step {self._saved_step:,} stays" if self._saved_step else "no checkpoint was due yet"
+        raise InputError(f"step {self.step:,}: the {tensor} is not finite, so the run stopped without this update; "
+                         f"{kept}. Start anew with a lower optimizer.learning_rate or a longer optimizer.warmup_steps.")
 
     def _is_due(self, steps):
         return self.step % steps == 0 or self.step == self._config.train_steps
 
     def _log(self):
         values = read_and_reset_metrics(self._pretrainer)
-        self.tell("train", steps=self.step - self._logged_step, **values, **training_progress(
-            self.step, config=self._config, manifest=self._manifest,
-            steps_per_second=self._timed_steps / self._seconds if self._timed_steps else 0.0),
-            learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
+        self._tell("train", steps=self.step - self._logged_step, **values, **speed(
+            self._timed_steps, self._seconds, steps_left=self._config.train_steps - self.step, config=self._config,
+            manifest=self._manifest), learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
         self._logged_step, self._seconds, self._timed_steps = self.step, 0.0, 0
+        told = {record["cause"] for record in self._history if record["event"] == "warning"}
+        for warning in collapse_warnings(self._history, warmup_steps=self._config.optimizer.warmup_steps):
+            if warning.cause not in told:
+                self._tell("warning", cause=warning.cause, message=warning.message)
 
     def _evaluate_held_out(self):
         for batch in validation_batches(self._strategy, self._data, config=self._config):
             self._evaluate(batch)
         values = read_and_reset_metrics(self._pretrainer)
         del values["gradient_norm"]
-        self.tell("validation", **values)
+        self._tell("validation", **values)
 
     def _save(self):
         state = TrainingState(self.step, self.step * self._config.batch_size, self._config.seed)
         save_checkpoint(self._folder / CHECKPOINTS, training_variables(self._pretrainer), state=state,
                         keep=self._config.keep_checkpoints)
-        return self.step
+        self._saved_step = self.step
