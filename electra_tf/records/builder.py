@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import contextlib
 import functools
-import multiprocessing
 import platform
 
 import numpy as np
@@ -15,15 +14,14 @@ from electra_tf.errors import InputError
 from electra_tf.files import new_folder
 from electra_tf.progress import Progress
 from electra_tf.records import manifest as manifests
-from electra_tf.records.chunks import SPLITS, PackingSettings, cut_into_chunks, pack_chunk
+from electra_tf.records.chunks import SPLITS, PackingSettings, cut_into_chunks, make_packer
 from electra_tf.records.packing import PACKINGS
 from electra_tf.records.shards import Spill, plan_shards, write_shard
+from electra_tf.records.workers import worker_pool
 from electra_tf.text.corpus import read_corpus
-from electra_tf.text.tokenizer import Tokenizer
 
 COMPRESSIONS = ("none", "gzip")
 SHORTEST_SEQUENCE = 8
-_CHUNKS_IN_FLIGHT_PER_WORKER = 3
 _BYTES_PER_MB = 1_000_000
 
 
@@ -64,9 +62,12 @@ def build_pretraining_data(corpus_paths, *, vocabulary, sequence_length, output,
     with new_folder(output) as folder:
         chunks = cut_into_chunks(corpus, seed=seed, validation_fraction=validation_fraction)
         try:
-            with _worker_pool(workers, vocabulary, settings) as run:
-                counts, shards = _write_records(run, chunks, folder, sequence_length=sequence_length,
-                                                compression=compression, total_bytes=corpus.size_bytes)
+            with contextlib.ExitStack() as stack:
+                spills = {split: stack.enter_context(Spill(folder, split)) for split in SPLITS}
+                pack = stack.enter_context(worker_pool(workers, make_packer, vocabulary, settings))
+                counts = _spill_records(pack(chunks), spills, total_bytes=corpus.size_bytes)
+            shards = _write_shards(spills, folder, sequence_length=sequence_length, compression=compression,
+                                   threads=workers)
         except OSError as error:
             raise InputError(f"{output} cannot be written: {error.strerror or error}; give a folder with more room, or "
                              f"make some.") from error
@@ -99,29 +100,27 @@ def _check_settings(sequence_length, packing, workers, seed, validation_fraction
         raise InputError(f"compression={compression!r} must be none or gzip.")
 
 
-def _write_records(run, chunks, folder, *, sequence_length, compression, total_bytes):
-    """Packs all chunks and writes the shards of both splits; gives counts and shards by split."""
+def _spill_records(packed_chunks, spills, *, total_bytes):
+    """Writes packed chunks to the temporary files of their split; gives what was counted, by split."""
     counts = {split: collections.Counter() for split in SPLITS}
-    with contextlib.ExitStack() as stack:
-        spills = {split: stack.enter_context(Spill(folder, split)) for split in SPLITS}
-        progress = stack.enter_context(
-            Progress(total_bytes / _BYTES_PER_MB, unit="MB", description="Building records"))
-        for packed in run(_pack_in_worker, chunks):
-            for bucket, records, rows in packed.train:
-                spills["train"].append(bucket, records, rows=rows)
-            if packed.validation[1]:
-                spills["validation"].append(0, packed.validation[0], rows=packed.validation[1])
+    with Progress(total_bytes / _BYTES_PER_MB, unit="MB", description="Building records") as progress:
+        for packed in packed_chunks:
             for split in SPLITS:
+                for bucket, records, rows in packed.records[split]:
+                    spills[split].append(bucket, records, rows=rows)
                 counts[split].update(packed.counts[split])
             documents = sum(counts[split]["documents"] for split in SPLITS)
             progress.update(packed.source_bytes / _BYTES_PER_MB, note=f"{documents:,} documents")
+    return counts
+
+
+def _write_shards(spills, folder, *, sequence_length, compression, threads):
+    """Joins the temporary files of each split to its shards; copying, packing and hashing leave other threads free."""
     write = functools.partial(write_shard, folder=folder, compression=compression)
-    plans = [(split, plan) for split in SPLITS for plan in plan_shards(
-        spills[split], split=split, sequence_length=sequence_length, compression=compression)]
-    shards = {split: [] for split in SPLITS}
-    for (split, _), shard in zip(plans, run(write, (plan for _, plan in plans)), strict=True):
-        shards[split].append(shard)
-    return counts, shards
+    with concurrent.futures.ThreadPoolExecutor(threads) as executor:
+        return {split: list(executor.map(write, plan_shards(
+            spill, split=split, sequence_length=sequence_length, compression=compression)))
+            for split, spill in spills.items()}
 
 
 def _corpus_summary(corpus):
@@ -139,43 +138,3 @@ def _split_summary(counts, shards, sequence_length):
         kept_tokens=counts["kept_tokens"], dropped_tokens=counts["source_tokens"] - counts["kept_tokens"],
         unknown_rate=counts["unknown_tokens"] / max(1, counts["kept_tokens"]),
         padding_share=counts["padding_tokens"] / max(1, counts["rows"] * sequence_length), shards=tuple(shards))
-
-
-@contextlib.contextmanager
-def _worker_pool(workers, vocabulary, settings):
-    """A function like `map` over processes, results in order, that reads only a few items ahead."""
-    if workers == 1:
-        _start_worker(vocabulary, settings)
-        yield map
-        return
-    with concurrent.futures.ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker,
-            initargs=(vocabulary, settings)) as executor:
-        try:
-            yield functools.partial(_map_in_order, executor, in_flight=workers * _CHUNKS_IN_FLIGHT_PER_WORKER)
-        except concurrent.futures.process.BrokenProcessPool:
-            raise InputError("a worker process died, most likely for lack of memory; use fewer workers.") from None
-        finally:
-            executor.shutdown(cancel_futures=True)
-
-
-def _map_in_order(executor, function, items, *, in_flight):
-    waiting = collections.deque()
-    for item in items:
-        waiting.append(executor.submit(function, item))
-        if len(waiting) >= in_flight:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-_pack = None  # set once in each worker process, which packs with one vocabulary only
-
-
-def _start_worker(vocabulary, settings):
-    global _pack
-    _pack = functools.partial(pack_chunk, tokenizer=Tokenizer(vocabulary), settings=settings)
-
-
-def _pack_in_worker(chunk):
-    return _pack(chunk)

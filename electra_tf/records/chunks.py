@@ -6,6 +6,7 @@ workers.
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import itertools
 import random
@@ -15,6 +16,7 @@ import numpy as np
 from electra_tf.records.features import encode_examples
 from electra_tf.records.packing import lay_out, pack_carry_over, pack_full_sequence, pack_original
 from electra_tf.records.tfrecord import frame_records
+from electra_tf.text.tokenizer import Tokenizer
 
 CHUNK_CHARACTERS = 1_000_000
 # A corpus of fewer documents is trained on whole. The last of these documents is always held out, so that any larger
@@ -43,8 +45,7 @@ class Chunk:
 class PackedChunk:
     """The records of a chunk, ready to be appended to files, and what was counted on the way."""
 
-    train: list  # (bucket, records joined, number of records)
-    validation: tuple  # (records joined, number of records)
+    records: dict  # split -> list of (bucket, records joined, number of records)
     counts: dict  # split -> Counter of documents, rows, source_tokens, kept_tokens, unknown_tokens, padding_tokens
     source_bytes: int
 
@@ -119,6 +120,14 @@ def _is_held_out(document_number, seed, validation_fraction):
     return int.from_bytes(digest, "big") < validation_fraction * 2**64
 
 
+def make_packer(vocabulary, settings):
+    """The work of one process: `pack_chunk` with its tokenizer, which gets faster with every word it has seen.
+
+    >>> make_packer(vocabulary, PackingSettings(128, "carry_over", seed=0))(chunk).counts["train"]["rows"]   # 2188
+    """
+    return functools.partial(pack_chunk, tokenizer=Tokenizer(vocabulary), settings=settings)
+
+
 def pack_chunk(chunk, *, tokenizer, settings):
     """Tokenises, packs and encodes one chunk.
 
@@ -133,22 +142,25 @@ def pack_chunk(chunk, *, tokenizer, settings):
     >>> settings = PackingSettings(128, "carry_over", seed=0)
     >>> pack_chunk(chunk, tokenizer=Tokenizer(vocabulary), settings=settings).counts["train"]["rows"]   # 2188
     """
-    counts, frames = {}, {}
+    records, counts = {}, {}
     for split in SPLITS:
         choices = random.Random(f"{settings.seed}/{chunk.number}/{split}")
         documents = [[tokenizer.ids(line) for line in lines] for lines in chunk.documents(split)]
         token_ids, segment_ids = _rows(documents, tokenizer.vocabulary, settings, choices)
-        frames[split] = frame_records(encode_examples({"token_ids": token_ids, "segment_ids": segment_ids}))
+        frames = frame_records(encode_examples({"token_ids": token_ids, "segment_ids": segment_ids}))
+        # Held-out rows keep the order of the corpus, those of the train split are spread at random.
+        buckets = choices.choices(range(BUCKETS), k=len(frames)) if split == "train" else [0] * len(frames)
+        records[split] = _by_bucket(frames, buckets)
         counts[split] = _count(documents, token_ids, tokenizer.vocabulary)
         counts[split]["documents"] = chunk.document_counts[split]
-    buckets = collections.defaultdict(list)
-    choices = random.Random(f"{settings.seed}/{chunk.number}/buckets")
-    for frame in frames["train"]:
-        buckets[choices.randrange(BUCKETS)].append(frame)
-    return PackedChunk(
-        train=[(bucket, b"".join(records), len(records)) for bucket, records in sorted(buckets.items())],
-        validation=(b"".join(frames["validation"]), len(frames["validation"])),
-        counts=counts, source_bytes=chunk.source_bytes)
+    return PackedChunk(records, counts, chunk.source_bytes)
+
+
+def _by_bucket(frames, buckets):
+    grouped = collections.defaultdict(list)
+    for frame, bucket in zip(frames, buckets, strict=True):
+        grouped[bucket].append(frame)
+    return [(bucket, b"".join(group), len(group)) for bucket, group in sorted(grouped.items())]
 
 
 def _rows(documents, vocabulary, settings, choices):

@@ -29,27 +29,31 @@ def encode_examples(rows):
 
     >>> tf.io.parse_single_example(encode_examples(rows)[0], {"token_ids": tf.io.FixedLenFeature([128], tf.int64), ...})
     """
-    columns = [_packed_rows(rows[name]) for name in FEATURES]
-    return [_example(packed) for packed in zip(*columns, strict=True)]
-
-
-def _example(packed_features):
-    entries = []
-    for name, packed in zip(FEATURES, packed_features, strict=True):
-        entries += (_entry_start(name, len(packed)), packed)
-    body = b"".join(entries)
-    return _EXAMPLE_FEATURES + _varint(len(body)) + body
+    columns = [[_entry_start(name, len(packed)) + packed for packed in _packed_rows(rows[name])] for name in FEATURES]
+    bodies = map(b"".join, zip(*columns, strict=True))
+    return [_field_start(_EXAMPLE_FEATURES, len(body)) + body for body in bodies]
 
 
 @functools.cache
 def _entry_start(name, packed_length):
     """Everything of a feature's map entry that stands before its packed numbers."""
-    key = _ENTRY_KEY + _varint(len(name)) + name.encode()
     start, length = b"", packed_length
     for tag in (_INT64_LIST_VALUE, _FEATURE_INT64_LIST, _ENTRY_VALUE):
-        start = tag + _varint(length) + start
+        start = _field_start(tag, length) + start
         length = len(start) + packed_length
-    return _FEATURES_ENTRY + _varint(len(key) + length) + key + start
+    key = _field_start(_ENTRY_KEY, len(name)) + name.encode()
+    return _field_start(_FEATURES_ENTRY, len(key) + length) + key + start
+
+
+@functools.cache
+def _field_start(tag, length):
+    """A tag and the length, as a varint, of what follows it."""
+    encoded = bytearray(tag)
+    while length > 0x7F:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded)
 
 
 def _packed_rows(values):
@@ -63,16 +67,7 @@ def _packed_rows(values):
         encoded[:, number] = (flat >> 7 * number) & 0x7F
     for number in range(1, width):
         used[:, number] = flat >= 1 << 7 * number
-        encoded[used[:, number], number - 1] |= 0x80
+        encoded[:, number - 1] |= used[:, number].view(np.uint8) << 7
     row_bytes = encoded.ravel()[used.ravel()].tobytes()
     ends = np.cumsum(used.reshape(len(values), values.shape[1] * width).sum(axis=1)).tolist()
     return [row_bytes[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-
-
-def _varint(number):
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

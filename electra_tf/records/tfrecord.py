@@ -33,10 +33,12 @@ def frame_records(records):
 
     >>> file.write(b"".join(frame_records([b"first", b"second"])))
     """
-    lengths = [len(record).to_bytes(8, "little") for record in records]
-    length_sums, data_sums = masked_crc32c(lengths), masked_crc32c(records)
-    return [length + length_sum + record + data_sum for length, length_sum, record, data_sum
-            in zip(lengths, length_sums, records, data_sums, strict=True)]
+    lengths = sorted(set(map(len, records)))
+    encoded = [length.to_bytes(8, "little") for length in lengths]
+    heads = {length: head + head_sum for length, head, head_sum
+             in zip(lengths, encoded, masked_crc32c(encoded), strict=True)}
+    return [heads[len(record)] + record + data_sum
+            for record, data_sum in zip(records, masked_crc32c(records), strict=True)]
 
 
 def masked_crc32c(records):
@@ -50,21 +52,19 @@ def masked_crc32c(records):
 
     >>> masked_crc32c([b"123456789"])   # CRC-32C 0xe3069283, masked
     """
-    lengths = np.fromiter(map(len, records), np.int64, count=len(records))
+    order = sorted(range(len(records)), key=lambda row: -len(records[row]))
+    lengths = np.array([len(records[row]) for row in order], np.int64)
     width = (int(lengths.max(initial=0)) + 1) // 2 * 2
-    padded = np.frombuffer(b"".join([record.ljust(width, b"\0") for record in records]), "<u2")
+    padded = np.frombuffer(b"".join([records[row].ljust(width, b"\0") for row in order]), "<u2")
     pairs = np.ascontiguousarray(padded.reshape(len(records), width // 2).T)
-    # Sorted from long to short, the records that still have two bytes at a position are the first `count`.
-    order = np.argsort(-lengths, kind="stable")
-    pairs = pairs[:, order]
-    counts = np.searchsorted(-lengths[order], -2 * np.arange(1, width // 2 + 1), side="right").tolist()
+    # From long to short: the records that still have two bytes at a position are the first `count`.
+    counts = np.searchsorted(-lengths, -2 * np.arange(1, width // 2 + 1), side="right").tolist()
     sums = np.full(len(records), 0xFFFFFFFF, np.uint32)
     for position, count in enumerate(counts):
         active = sums[:count]
         sums[:count] = _TWO_BYTES[(active ^ pairs[position, :count]) & 0xFFFF] ^ (active >> 16)
-    odd = np.flatnonzero(lengths[order] % 2)
-    last_bytes = pairs[lengths[order][odd] // 2, odd]
-    sums[odd] = _ONE_BYTE[(sums[odd] ^ last_bytes) & 0xFF] ^ (sums[odd] >> 8)
+    odd = np.flatnonzero(lengths % 2)
+    sums[odd] = _ONE_BYTE[(sums[odd] ^ pairs[lengths[odd] // 2, odd]) & 0xFF] ^ (sums[odd] >> 8)
     sums ^= np.uint32(0xFFFFFFFF)
     masked = np.empty_like(sums)
     masked[order] = ((sums >> 15) | (sums << 17)) + np.uint32(_MASK_DELTA)

@@ -2,9 +2,7 @@
 
 import collections
 import hashlib
-import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -286,43 +284,3 @@ def test_text_without_a_token_is_refused(build, write_corpus, tmp_path):
     with pytest.raises(InputError, match="the text has no tokens to train on; give a corpus with words in it"):
         build(write_corpus([["\u200b\u200b"]]))
     assert not (tmp_path / "records").exists()
-
-
-class KillsItsReader:
-    """Ends the process that unpickles it."""
-
-    def __reduce__(self):
-        return os._exit, (1,)
-
-
-def test_a_dead_worker_ends_the_build_with_one_sentence():
-    with pytest.raises(InputError, match="a worker process died, most likely for lack of memory; use fewer workers"), \
-            builder._worker_pool(2, KillsItsReader(), None) as run:
-        list(run(len, ["chunk"]))
-
-
-class EagerExecutor:
-    """Does the work when it is asked for, and counts what has been asked for but not yet taken."""
-
-    def __init__(self):
-        self.waiting = self.most_waiting = 0
-
-    def submit(self, function, item):
-        self.waiting += 1
-        self.most_waiting = max(self.most_waiting, self.waiting)
-        value = function(item)
-
-        def result():
-            self.waiting -= 1
-            return value
-        return type("Future", (), {"result": staticmethod(result)})
-
-
-def test_only_a_few_chunks_are_in_flight():
-    executor = EagerExecutor()
-    read = itertools.count()
-    results = builder._map_in_order(executor, abs, (-number for number in iter(lambda: next(read), 50)), in_flight=4)
-    assert [next(results), next(results)] == [0, 1]
-    assert next(read) == 5, "four chunks were read for the first result, one more for the second"
-    assert list(results)[-1] == 49
-    assert executor.most_waiting == 4

@@ -92,6 +92,6 @@ def test_a_chunk_is_counted_as_its_text_is(vocabulary):
     assert counts["padding_tokens"] == 0
     assert packed.counts["validation"] == {
         "documents": 1, "rows": 1, "source_tokens": 1, "kept_tokens": 1, "unknown_tokens": 0, "padding_tokens": 6}
-    assert sum(rows for _, _, rows in packed.train) == 1
-    assert packed.validation[1] == 1
+    assert [rows for _, _, rows in packed.records["train"]] == [1]
+    assert [(bucket, rows) for bucket, _, rows in packed.records["validation"]] == [(0, 1)]
     assert packed.source_bytes == 99
