@@ -38,8 +38,8 @@ def read_tfds_columns(source, names):
     try:
         rows = list(tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)))
     except ValueError as error:
-        raise InputError(f"{source}: split {split!r} cannot be read ({str(error).splitlines()[0]}); the splits are "
-                         f"{some_names(builder.info.splits, most=20)}.") from None
+        raise InputError(f"{source}: split {split!r} cannot be read ({str(error).splitlines()[0]}); give one of its "
+                         f"splits.") from None
     return [[_text(row[name], builder.info.features[name], f"{source}, row {place}, {name}")
              for place, row in enumerate(rows)] for name in names]
 
