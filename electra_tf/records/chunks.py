@@ -8,7 +8,6 @@ import collections
 import dataclasses
 import functools
 import hashlib
-import itertools
 import random
 
 import numpy as np
@@ -27,18 +26,16 @@ BUCKETS = 256
 SPLITS = ("train", "validation")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Chunk:
-    """About a megabyte of text: of each split, a list of documents, each a list of lines."""
+    """About a megabyte of text; filled piece by piece."""
 
     number: int
-    train: list
-    validation: list
-    document_counts: dict  # split -> documents that begin in this chunk; the rest of a very long one follows in others
-    source_bytes: int  # how far the corpus had been read when the chunk was complete, in bytes of its files
-
-    def documents(self, split):
-        return {"train": self.train, "validation": self.validation}[split]
+    # By split: documents as lists of lines (a very long document comes in pieces), and how many documents begin here.
+    documents: dict = dataclasses.field(default_factory=lambda: {split: [] for split in SPLITS})
+    document_counts: dict = dataclasses.field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    characters: int = 0
+    source_bytes: int = 0  # how far the corpus has been read, in bytes of its files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,30 +69,20 @@ def cut_into_chunks(corpus, *, seed, validation_fraction):
 
     >>> [chunk.number for chunk in cut_into_chunks(read_corpus("wiki"), seed=0, validation_fraction=0.005)]   # [0, 1]
     """
-    numbers = itertools.count()
-    pending, characters, documents_before = _empty_chunk(), 0, 0
+    chunk, documents_before = Chunk(0), 0
     for document in corpus:
-        document_number = corpus.counts.documents - 1
-        split = "validation" if _is_held_out(document_number, seed, validation_fraction) else "train"
-        for lines, piece_characters in _pieces(document.lines):
-            if characters and characters + piece_characters > CHUNK_CHARACTERS:
-                yield _chunk(next(numbers), pending, corpus)
-                pending, characters = _empty_chunk(), 0
-            if document_number == documents_before:
-                pending["documents"][split] += 1
-                documents_before += 1
-            pending[split].append(lines)
-            characters += piece_characters
-    if characters:
-        yield _chunk(next(numbers), pending, corpus)
-
-
-def _empty_chunk():
-    return {"train": [], "validation": [], "documents": dict.fromkeys(SPLITS, 0)}
-
-
-def _chunk(number, pending, corpus):
-    return Chunk(number, pending["train"], pending["validation"], pending["documents"], corpus.counts.bytes_read)
+        split = "validation" if _is_held_out(corpus.counts.documents - 1, seed, validation_fraction) else "train"
+        for lines, characters in _pieces(document.lines):
+            if chunk.characters and chunk.characters + characters > CHUNK_CHARACTERS:
+                yield chunk
+                chunk = Chunk(chunk.number + 1)
+            chunk.documents[split].append(lines)
+            chunk.document_counts[split] += corpus.counts.documents - documents_before
+            chunk.characters += characters
+            chunk.source_bytes = corpus.counts.bytes_read
+            documents_before = corpus.counts.documents
+    if chunk.characters:
+        yield chunk
 
 
 def _pieces(lines):
@@ -145,7 +132,7 @@ def pack_chunk(chunk, *, tokenizer, settings):
     records, counts = {}, {}
     for split in SPLITS:
         choices = random.Random(f"{settings.seed}/{chunk.number}/{split}")
-        documents = [[tokenizer.ids(line) for line in lines] for lines in chunk.documents(split)]
+        documents = [[tokenizer.ids(line) for line in lines] for lines in chunk.documents[split]]
         token_ids, segment_ids = _rows(documents, tokenizer.vocabulary, settings, choices)
         frames = frame_records(encode_examples({"token_ids": token_ids, "segment_ids": segment_ids}))
         # Held-out rows keep the order of the corpus, those of the train split are spread at random.

@@ -6,6 +6,7 @@ import pathlib
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
 from electra_tf.files import sha256_of, write_json_atomically
+from electra_tf.text.vocabulary import Vocabulary
 
 MANIFEST_NAME = "manifest.json"
 VOCABULARY_NAME = "vocabulary"
@@ -96,6 +97,23 @@ def read_manifest(folder):
         return Manifest(**{**values, "splits": splits})
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({error}); build the records again.") from None
+
+
+def read_vocabulary(folder):
+    """The vocabulary that a records folder was built with, from the copy inside it.
+
+    Args:
+        folder: output of `build_pretraining_data`.
+
+    Returns:
+        Vocabulary.
+
+    Raises:
+        InputError: the copy is missing or damaged.
+
+    >>> read_vocabulary("records").size   # 8192
+    """
+    return Vocabulary.load(pathlib.Path(folder) / VOCABULARY_NAME)
 
 
 def check_records(folder, *, sequence_length=None, vocabulary=None, splits=("train", "validation")):

@@ -33,16 +33,16 @@ def held_out(count, *, seed=0, validation_fraction=0.1):
     """Numbers of the held-out documents of a corpus of `count`."""
     parts = [([str(number)], True) for number in range(count)]
     found = cut(parts, seed=seed, validation_fraction=validation_fraction)
-    everything = [int(lines[0]) for chunk in found for split in (chunk.train, chunk.validation) for lines in split]
+    everything = [int(lines[0]) for chunk in found for split in chunks.SPLITS for lines in chunk.documents[split]]
     assert sorted(everything) == list(range(count))
     assert sum(chunk.document_counts["train"] + chunk.document_counts["validation"] for chunk in found) == count
-    return [int(lines[0]) for chunk in found for lines in chunk.validation]
+    return [int(lines[0]) for chunk in found for lines in chunk.documents["validation"]]
 
 
 def test_chunks_end_at_document_boundaries(monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 10)
     found = cut([(["abcd"], True), (["efgh"], True), (["ijk"], True), (["l"], True)])
-    assert [chunk.train for chunk in found] == [[["abcd"], ["efgh"]], [["ijk"], ["l"]]]
+    assert [chunk.documents["train"] for chunk in found] == [[["abcd"], ["efgh"]], [["ijk"], ["l"]]]
     assert [chunk.number for chunk in found] == [0, 1]
     assert [chunk.document_counts["train"] for chunk in found] == [2, 2]
     assert found[-1].source_bytes == 12
@@ -51,7 +51,7 @@ def test_chunks_end_at_document_boundaries(monkeypatch):
 def test_a_long_document_is_cut_between_lines_and_counted_once(monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 10)
     found = cut([(["ab"], True), (["abcdef", "ghi", "jklmno", "this line is longer than a chunk", "p"], True)])
-    assert [chunk.train for chunk in found] == [
+    assert [chunk.documents["train"] for chunk in found] == [
         [["ab"]], [["abcdef", "ghi"]], [["jklmno"]], [["this line is longer than a chunk"]], [["p"]]]
     assert [chunk.document_counts["train"] for chunk in found] == [1, 1, 0, 0, 0]
 
@@ -59,8 +59,8 @@ def test_a_long_document_is_cut_between_lines_and_counted_once(monkeypatch):
 def test_the_parts_of_a_document_stay_in_one_split():
     parts = [([f"{number}.{part}"], part == 0) for number in range(300) for part in range(3)]
     found = cut(parts, validation_fraction=0.1)
-    numbers = [{lines[0].partition(".")[0] for chunk in found for lines in split_of(chunk)}
-               for split_of in (lambda chunk: chunk.train, lambda chunk: chunk.validation)]
+    numbers = [{lines[0].partition(".")[0] for chunk in found for lines in chunk.documents[split]}
+               for split in ("train", "validation")]
     assert numbers[0] | numbers[1] == {str(number) for number in range(300)}
     assert not numbers[0] & numbers[1]
     assert found[0].document_counts == {"train": len(numbers[0]), "validation": len(numbers[1])}
@@ -81,7 +81,7 @@ def test_the_held_out_share_is_the_fraction_and_depends_on_the_seed():
 
 def test_a_chunk_is_counted_as_its_text_is(vocabulary):
     settings = PackingSettings(9, "original", seed=0)
-    chunk = chunks.Chunk(0, train=[["bababa bababa xyzzy", "cococo " * 10]], validation=[["dududu"]],
+    chunk = chunks.Chunk(0, documents={"train": [["bababa bababa xyzzy", "cococo " * 10]], "validation": [["dududu"]]},
                          document_counts={"train": 1, "validation": 1}, source_bytes=99)
     packed = pack_chunk(chunk, tokenizer=Tokenizer(vocabulary), settings=settings)
     # Line 2 reaches the target of 9; the row keeps 2 + 4 or 3 + 3 or 7 of the 13 tokens.

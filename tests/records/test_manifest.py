@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from electra_tf.errors import InputError
-from electra_tf.records.manifest import check_records, read_manifest
+from electra_tf.records.manifest import check_records, read_manifest, read_vocabulary
 from electra_tf.text.vocabulary import TextSettings, Vocabulary
 
 
@@ -27,6 +27,10 @@ def test_good_records_pass(records, vocabulary):
     folder, manifest = records
     assert check_records(folder, sequence_length=24, vocabulary=vocabulary) == manifest == read_manifest(folder)
     assert manifest.splits["train"].shard_rows == [shard.rows for shard in manifest.splits["train"].shards]
+
+
+def test_the_vocabulary_travels_with_the_records(records, vocabulary):
+    assert read_vocabulary(records[0]).hash == vocabulary.hash
 
 
 def test_another_row_length_is_refused(records):
