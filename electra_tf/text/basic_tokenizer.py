@@ -13,6 +13,9 @@ import unicodedata
 from electra_tf.text import characters
 
 _DELETED = re.compile(f"[{characters.python_class(characters.DELETED)}]")
+# `re` looks up characters below U+10000 in a bitmap but walks through the ranges above: this asks the bitmap first.
+_PERHAPS_DELETED = re.compile("[{}]".format(characters.python_class(
+    tuple(entry for entry in characters.DELETED if entry[1] < 0x10000) + ((0x10000, 0x10FFFF),))))
 _NONSPACING_MARKS = characters.characters_of(characters.NONSPACING_MARKS)
 _WORD_OR_PUNCTUATION = re.compile("[^{0}]+|[{0}]".format(characters.python_class(characters.PUNCTUATION)))
 
@@ -49,12 +52,13 @@ def normalize(raw_word, settings):
 
     >>> normalize("Café!", TextSettings()).text   # 'cafe!'
     """
-    normalized = NormalizedText(raw_word, range(len(raw_word)), range(1, len(raw_word) + 1))
-    if not raw_word.isascii() or not raw_word.isprintable():
-        normalized = _without_deleted(normalized)
+    starts, ends = range(len(raw_word)), range(1, len(raw_word) + 1)
+    if raw_word.isascii() and raw_word.isprintable():  # most words, for which the steps below would do just this
+        return NormalizedText(raw_word.lower() if settings.lowercase else raw_word, starts, ends)
+    normalized = _without_deleted(NormalizedText(raw_word, starts, ends))
     if settings.lowercase:
         normalized = _lowered(normalized)
-    if settings.strip_accents and not normalized.text.isascii():
+    if settings.strip_accents:
         normalized = _without_accents(normalized)
     return normalized
 
@@ -69,7 +73,7 @@ def split_at_punctuation(text):
 
 def _without_deleted(normalized):
     text, starts, ends = normalized
-    if not _DELETED.search(text):
+    if not _PERHAPS_DELETED.search(text):
         return normalized
     kept = [index for index, character in enumerate(text) if not _DELETED.match(character)]
     return NormalizedText("".join(text[index] for index in kept), [starts[index] for index in kept],

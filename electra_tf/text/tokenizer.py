@@ -7,7 +7,7 @@ from itertools import chain
 from electra_tf.text import basic_tokenizer, characters
 from electra_tf.text.pieces import CONTINUATION
 
-_CACHED_WORDS = 1_000_000  # distinct words kept, some 200 MB; then the cache starts again
+_CACHED_WORDS = 500_000  # distinct words kept, some 120 MB; then the cache starts again
 _CACHED_CHARACTERS = 64  # a longer word is treated each time: it will hardly come back
 
 # What str.split() takes for white space although the definition deletes it.
@@ -40,7 +40,8 @@ class Tokenizer:
         self._raw_word_pattern = basic_tokenizer.raw_word_pattern(vocabulary.settings)
         self._unusual_text = _pattern_of_unusual_text(vocabulary.settings)
         self._ids_of_word = _Cache(_WordPiece(vocabulary))
-        self._ids_of_raw_word = _Cache(self._treat_raw_word)
+        self._ids_of_raw_word = _Cache(self._find_ids)
+        self._places_of_raw_word = _Cache(self._find_places)
         self._unk_id = vocabulary.unk_id
         self._lengths = [len(piece.removeprefix(CONTINUATION)) for piece in vocabulary.pieces]
 
@@ -58,14 +59,10 @@ class Tokenizer:
         """
         token_ids, offsets = [], []
         for match in self._raw_word_pattern.finditer(_decoded(text)):
-            normalized = basic_tokenizer.normalize(match.group(), self.vocabulary.settings)
-            starts, ends, first = normalized.starts, normalized.ends, 0
-            for word in basic_tokenizer.split_at_punctuation(normalized.text):
-                for token_id in self._ids_of_word[word]:
-                    last = first + (len(word) if token_id == self._unk_id else self._lengths[token_id])
-                    token_ids.append(token_id)
-                    offsets.append((match.start() + starts[first], match.start() + ends[last - 1]))
-                    first = last
+            word_start = match.start()
+            for token_id, start, end in self._places_of_raw_word[match.group()]:
+                token_ids.append(token_id)
+                offsets.append((word_start + start, word_start + end))
         return Tokens(token_ids, [self.vocabulary.pieces[token_id] for token_id in token_ids], offsets)
 
     def ids(self, text):
@@ -84,10 +81,21 @@ class Tokenizer:
         raw_words = text.split() if is_plain else self._raw_word_pattern.findall(text)
         return list(chain.from_iterable(map(self._ids_of_raw_word.__getitem__, raw_words)))
 
-    def _treat_raw_word(self, raw_word):
+    def _find_ids(self, raw_word):
         text = basic_tokenizer.normalize(raw_word, self.vocabulary.settings).text
         words = basic_tokenizer.split_at_punctuation(text)
         return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, words)))
+
+    def _find_places(self, raw_word):
+        """List of (id, start, end) within the raw word."""
+        text, starts, ends = basic_tokenizer.normalize(raw_word, self.vocabulary.settings)
+        found, first = [], 0
+        for word in basic_tokenizer.split_at_punctuation(text):
+            for token_id in self._ids_of_word[word]:
+                last = first + (len(word) if token_id == self._unk_id else self._lengths[token_id])
+                found.append((token_id, starts[first], ends[last - 1]))
+                first = last
+        return found
 
 
 class _Cache(dict):
