@@ -12,6 +12,8 @@ from electra_tf.tasks.classification_scores import ClassificationScores, classif
 from electra_tf.tasks.text_batches import EncodedTexts, training_dataset
 
 _LOG_STEPS = 50
+# Fewer updates do not show that a run is dead.
+_STEPS_TO_JUDGE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Tuning:
 def tune(classifier, config, *, train, validation, metric, progress, log):
     """Trains a classifier and leaves it with the weights that scored best.
 
-    A run is given up halfway where every evaluation so far found one label for all texts and the loss is no lower than
-    that of a constant guess: seeds and rates with that fate are common, and waiting does not help.
+    A run is given up halfway (after 100 updates at least) where every evaluation so far found one label for all texts
+    and the loss is no lower than that of a constant guess: some seeds and rates end so, and waiting does not help.
 
     Args:
         classifier: ElectraTextClassifier, compiled with `config` as its settings.
@@ -85,7 +87,7 @@ def tune(classifier, config, *, train, validation, metric, progress, log):
         run.updated(step, measured, seconds=time.monotonic() - began, is_noted=step % _LOG_STEPS == 0)
         if step in evaluate_at:
             run.evaluate(step, step / steps_per_epoch)
-            if step >= train_steps / 2 and run.does_not_learn:
+            if step >= max(train_steps / 2, _STEPS_TO_JUDGE) and run.does_not_learn:
                 break
     run.restore_best()
     if run.is_dead:
@@ -108,7 +110,7 @@ class _Run:
         self._classifier, self._validation, self._metric = classifier, validation, metric
         self._progress, self._log, self._guess_loss = progress, log, guess_loss
         self.best_scores, self.best_step, self._best_weights = None, 0, None
-        self.is_dead, self._loss, self._note = True, math.inf, ""
+        self.is_dead, self._loss = True, math.inf
         self.began, self.training_seconds, self.timed_steps = time.monotonic(), 0.0, 0
 
     @property
@@ -123,13 +125,13 @@ class _Run:
             self._read(step, measured)
             self._log({"event": "train", "step": step, "loss": self._loss, "accuracy": float(measured["accuracy"]),
                        "learning_rate": float(self._classifier.optimizer.learning_rate)})
-        self._progress.update(step, note=self._note)
+        best = f", best {self._metric} {self._best:.3f}" if self.best_scores else ""
+        self._progress.update(step, note=f"loss {self._loss:.3f}{best}" if math.isfinite(self._loss) else "")
 
     def _read(self, step, measured):
         self._loss = float(measured["loss"])
         if not math.isfinite(self._loss):
             raise InputError(f"the loss at step {step} is {self._loss}; lower --learning_rate.")
-        self._note = f"loss {self._loss:.3f}" + (f", best {self._metric} {self._best:.3f}" if self.best_scores else "")
 
     @property
     def _best(self):

@@ -1,0 +1,158 @@
+"""A fine-tuning run: the best weights are kept, the same call gives the same weights, a dead run is named."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from electra_tf.config import FineTuningConfig, replace
+from electra_tf.errors import InputError
+from electra_tf.files import sha256_of
+from electra_tf.progress import Progress
+from electra_tf.tasks import finetuning_loop
+from electra_tf.tasks.classification_scores import classification_scores
+from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.finetuning_loop import Examples, _constant_guess_loss, _evaluation_steps, tune
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+from tests.tasks.tiny import reviews, save_networks, write_tsv
+
+CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=3.5, learning_rate=3e-3, dropout=0.0,
+                          evaluations_per_epoch=2, layer_decay=0.9)
+COLUMNS = {"text_columns": ("sentence",), "label_column": "label"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Arguments of `finetune` for three small sets and a pretraining run with random weights."""
+    folder = tmp_path_factory.mktemp("data")
+    sets = {name: str(write_tsv(folder / f"{name}.tsv", *reviews(count, seed=seed)))
+            for name, count, seed in (("train", 310, 0), ("validation", 40, 1), ("test", 30, 2))}
+    return {**sets, **COLUMNS, "model": str(save_networks(folder / "run")), "random_weights": True}
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    return finetune(CONFIG, **data, output=tmp_path_factory.mktemp("tuned") / "run")
+
+
+def records(folder, event):
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["event"] == event]
+
+
+def test_the_weights_that_score_best_are_kept(finished, data):
+    evaluations = records(finished.folder, "validation")
+    assert [record["step"] for record in evaluations] == list(range(10, 71, 10))  # 310 texts are 20 steps an epoch
+    best = max(evaluations, key=lambda record: record["accuracy"])
+    assert evaluations[0]["accuracy"] < best["accuracy"] == finished.validation.accuracy
+    assert best["step"] == finished.best_step
+    classifier = ElectraTextClassifier.from_preset(finished.folder / "model")
+    for split, scores in (("validation", finished.validation), ("test", finished.test)):
+        texts, labels = reviews(*{"validation": (40,), "test": (30,)}[split], seed={"validation": 1, "test": 2}[split])
+        predictions = classifier.predict(texts, verbose=0).argmax(axis=1)
+        again = classification_scores(classifier.label_numbers(labels), predictions, num_labels=2)
+        assert again.numbers() == scores.numbers() and len(labels) == again.confusion.sum()
+    assert finished.validation.accuracy > 0.9 and not finished.is_dead
+
+
+def test_the_best_weights_are_those_of_the_first_highest_score(data, monkeypatch):
+    classifier = ElectraTextClassifier.from_preset(f"{data['model']}/discriminator", labels=["neg", "pos"], dropout=0)
+    config = replace(CONFIG, epochs=4, evaluations_per_epoch=1)
+    classifier.compile(settings=config, run_eagerly=True)
+    texts, labels = reviews(7, seed=0)
+    examples = Examples(classifier.encode(texts), classifier.label_numbers(labels))
+    confusions = iter([[[3, 4], [0, 0]], [[5, 1], [0, 1]], [[6, 0], [1, 0]], [[5, 1], [0, 1]]])
+    weights = []
+
+    def scripted_score(classifier, examples):
+        weights.append(classifier.classifier.kernel.numpy())
+        true, predicted = zip(*[(row, column) for row, counts in enumerate(next(confusions))
+                                for column, count in enumerate(counts) for _ in range(count)], strict=True)
+        return classification_scores(true, predicted, num_labels=2)
+
+    monkeypatch.setattr(finetuning_loop, "score", scripted_score)
+    with Progress(4, unit="steps", description="Fine-tuning") as progress:
+        tuning = tune(classifier, config, train=examples, validation=examples, metric="macro_f1", progress=progress,
+                      log=lambda record: None)
+    assert (tuning.best_step, tuning.best_epoch, tuning.scores.accuracy) == (2, 2.0, 6 / 7)
+    assert len(weights) == 4 and np.abs(weights[1] - weights[3]).max() > 1e-5
+    np.testing.assert_array_equal(classifier.classifier.kernel.numpy(), weights[1])
+
+
+def test_the_result_names_split_metric_seed_and_what_it_was_made_from(finished, data):
+    result = json.loads((finished.folder / "result.json").read_text())
+    assert (result["split"], result["metric"], result["seed"]) == ("validation", "accuracy", 0)
+    assert result["value"] == result["validation"]["accuracy"] == finished.validation.accuracy
+    assert result["test"]["examples"] == 30 and result["train_examples"] == 310
+    assert result["inputs"]["model"] == sha256_of(f"{data['model']}/discriminator/model.safetensors")
+    assert result["examples_per_second"] > 0 and result["labels"] == ["neg", "pos"]
+    assert (finished.folder / "confusion.png").stat().st_size > 1000
+    settings = json.loads((finished.folder / "settings.json").read_text())
+    assert settings["learning_rate"] == 3e-3 and settings["train"] == data["train"]
+
+
+def test_a_finished_run_is_refused_and_kept(finished, data):
+    before = sorted(finished.folder.rglob("*"))
+    with pytest.raises(InputError, match="holds a finished run with these settings; its model is"):
+        finetune(CONFIG, **data, output=finished.folder)
+    with pytest.raises(InputError, match="holds a run with other settings .*seed is 0 there and 1 here"):
+        finetune(replace(CONFIG, seed=1), **data, output=finished.folder)
+    assert sorted(finished.folder.rglob("*")) == before
+
+
+def test_a_killed_run_is_done_again_from_the_start_with_the_same_weights(finished, data, tmp_path, capsys):
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    (folder / "result.json").unlink()
+    (folder / "model" / "model.safetensors").write_bytes(b"half")
+    again = finetune(CONFIG, **data, output=folder)
+    assert "holds a run that was not finished; it starts again" in capsys.readouterr().err
+    assert again.validation.numbers() == finished.validation.numbers()
+    assert len(records(folder, "validation")) == 7
+    weights = [sha256_of(run / "model" / "model.safetensors") for run in (folder, finished.folder)]
+    assert weights[0] == weights[1]
+
+
+def test_a_dead_run_is_named_and_given_up_halfway(data, tmp_path, capsys):
+    # At this rate the first updates saturate everything.
+    config = replace(CONFIG, learning_rate=0.5, epochs=12, evaluations_per_epoch=1)
+    result = finetune(config, **{**data, "test": None}, output=tmp_path / "run")
+    assert result.is_dead and result.test is None
+    assert "WARNING: dead run: every validation text is called" in capsys.readouterr().err
+    written = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (written["is_dead"], written["steps_done"], written["train_steps"]) == (True, 120, 240)
+    assert [record["message"][:8] for record in records(tmp_path / "run", "warning")] == ["dead run"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
+    config = replace(CONFIG, learning_rate=1e35, warmup_proportion=0.0, epochs=1)
+    with pytest.raises(InputError, match=r"the loss at step 10 is nan; lower --learning_rate"):
+        finetune(config, **data, output=tmp_path / "run")
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"task": "tagging"}, "task='tagging' is not known; choose one of text_classification"),
+    ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
+    ({"model": "no/model"}, "no/model is not a model folder"),
+    ({"validation": "unknown.tsv"}, "unknown.tsv, example 1: label 'mixed' is unknown; expected one of neg, pos"),
+    ({"train": "constant.tsv"}, "the labels are all pos; a classifier needs two or more"),
+])
+def test_what_cannot_work_is_refused_before_any_work(data, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
+    write_tsv(tmp_path / "unknown.tsv", ["a", "b"], ["pos", "mixed"])
+    write_tsv(tmp_path / "constant.tsv", ["a", "b"], ["pos", "pos"])
+    with pytest.raises(InputError, match=message):
+        finetune(CONFIG, **{**data, **changes}, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("train_steps, interval, expected", [
+    (25, 5, {5, 10, 15, 20, 25}), (10, 10, {10}), (7, 10, {7}), (25, 10, {10, 20, 25}), (3, 0.5, {1, 2, 3}),
+    (10, 10 / 3, {3, 7, 10})])
+def test_evaluations_are_spread_evenly_and_end_the_run(train_steps, interval, expected):
+    assert _evaluation_steps(train_steps, interval) == expected
+
+
+def test_the_loss_of_a_constant_guess():
+    assert _constant_guess_loss(np.array([0, 1, 1, 1])) == pytest.approx(-np.log(0.25) / 4 - 3 * np.log(0.75) / 4)
