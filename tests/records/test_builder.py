@@ -284,3 +284,32 @@ def test_text_without_a_token_is_refused(build, write_corpus, tmp_path):
     with pytest.raises(InputError, match="the text has no tokens to train on; give a corpus with words in it"):
         build(write_corpus([["\u200b\u200b"]]))
     assert not (tmp_path / "records").exists()
+
+
+PEAK_MEMORY = """
+import resource, sys
+from electra_tf.records.builder import build_pretraining_data
+from electra_tf.text.vocabulary import Vocabulary
+build_pretraining_data(sys.argv[1], vocabulary=Vocabulary.load(sys.argv[2]), sequence_length=128, output=sys.argv[3])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_corpus_nor_with_a_document(tmp_path, vocabulary):
+    vocabulary.save(tmp_path / "vocabulary")
+    lines = "\n".join(random_documents(1, seed=1, lines=4000, words=60)[0] * 2)
+    megabytes = {}
+    for copies in (40, 200):
+        corpus = tmp_path / f"{copies}.txt"
+        with open(corpus, "w") as file:  # one document without an end
+            for _ in range(copies):
+                file.write(lines + "\n")
+        done = subprocess.run([sys.executable, "-c", PEAK_MEMORY, str(corpus), str(tmp_path / "vocabulary"),
+                               str(tmp_path / f"records_{copies}")], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        megabytes[copies] = (int(done.stdout), corpus.stat().st_size / 1e6)
+    (small, small_size), (large, large_size) = megabytes[40], megabytes[200]
+    assert small_size > 8, "the reader hands a document on in parts of 4 MB"
+    assert large_size > small_size + 30
+    assert large - small < 15, f"peak memory in MB and size of the text in MB: {megabytes}"
