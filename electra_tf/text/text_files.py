@@ -9,6 +9,7 @@ import gzip
 import lzma
 import os
 import pathlib
+import re
 import typing
 import zlib
 
@@ -19,8 +20,8 @@ LONGEST_LINE_BYTES = 1 << 20  # a longer line is handed on in pieces, cut at a s
 
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 _MAGIC = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00"}
-_FOREIGN_MAGIC = {"zip": b"PK\x03\x04", "bzip2": b"BZh", "zstandard": b"\x28\xb5\x2f\xfd", "7z": b"7z\xbc\xaf\x27\x1c",
-                  "PDF": b"%PDF-"}
+_FOREIGN_MAGIC = {"zip": rb"PK\x03\x04", "bzip2": rb"BZh[1-9]1AY&", "zstandard": rb"\x28\xb5\x2f\xfd",
+                  "7z": rb"7z\xbc\xaf\x27\x1c", "PDF": rb"%PDF-"}
 _UTF16_OF_MARK = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -183,7 +184,7 @@ def _check_magic(path, start):
         if suffix != packed_suffix and start.startswith(magic):
             raise InputError(f"{path} is packed, but its name does not say so; let it end in {packed_suffix}.")
     for kind, magic in _FOREIGN_MAGIC.items():
-        if start.startswith(magic):
+        if re.match(magic, start):
             raise InputError(f"{path} is a {kind} file; give plain text, or text packed as .gz or .xz.")
 
 

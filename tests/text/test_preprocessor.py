@@ -118,6 +118,13 @@ def test_in_a_keras_model_it_is_saved_and_loaded_whole(tmp_path):
     assert again.get_layer("text").vocabulary == VOCABULARY
 
 
+def test_pairs_pass_through_a_keras_model():
+    first, second = keras.Input((), dtype="string"), keras.Input((), dtype="string")
+    model = keras.Model([first, second], TextPreprocessor(VOCABULARY, sequence_length=8)((first, second)))
+    packed = model([tf.constant(["ab", "c"]), tf.constant(["d", ""])])
+    assert as_lists(packed) == as_lists(TextPreprocessor(VOCABULARY, sequence_length=8)((["ab", "c"], ["d", ""])))
+
+
 def test_it_answers_strings_from_a_saved_model_in_a_fresh_process(tmp_path):
     module = tf.Module()
     module.preprocessor = TextPreprocessor(VOCABULARY, sequence_length=6)

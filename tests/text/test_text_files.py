@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import lzma
 
@@ -88,7 +89,7 @@ def test_packed_files_are_unpacked_by_name_also_in_several_members(tmp_path, suf
     ("a.txt", gzip.compress(b"x"), "a.txt is packed, but its name does not say so; let it end in .gz"),
     ("a.txt", lzma.compress(b"x"), "let it end in .xz"),
     ("a.txt", b"PK\x03\x04rest", "a.txt is a zip file"),
-    ("a.txt", b"BZh91AY", "a.txt is a bzip2 file"),
+    ("a.txt", bz2.compress(b"x"), "a.txt is a bzip2 file"),
     ("a.txt.gz", gzip.compress(b"text " * 9999)[:-20], "a.txt.gz is damaged or cut short"),
     ("a.txt.xz", lzma.compress(b"text " * 9999)[:-30], "a.txt.xz is damaged or cut short"),
     ("a.txt.gz", gzip.compress(b"text")[:-8] + b"\x00" * 8, "a.txt.gz is damaged or cut short"),
@@ -101,6 +102,10 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, name, conten
         write(tmp_path / name, content)
     with pytest.raises(InputError, match=message):
         lines_of(tmp_path / name)
+
+
+def test_text_that_begins_like_a_packed_file_is_text(tmp_path):
+    assert lines_of(write(tmp_path / "a.txt", "BZh is no word")) == ["BZh is no word"]
 
 
 def test_undecodable_bytes_are_left_out_and_counted(tmp_path):
