@@ -64,17 +64,18 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             squares[self._get_variable_index(variable)] = 2.0 * tf.nn.l2_loss(tf.cast(gradient, tf.float32))
         self.squared_norms.assign(tf.stack(squares))
         self.gradient_norm = tf.sqrt(tf.add_n(squares))
-        self._is_finite = tf.math.is_finite(self.gradient_norm)
+        is_finite = tf.math.is_finite(self.gradient_norm)
+        # With a rate of 0 and decays of 1 nothing moves: an update that is not finite is left out.
+        self._applied = tf.cast(is_finite, tf.float32)
+        self._betas = [tf.where(is_finite, beta, 1.0) for beta in (self.config.beta_1, self.config.beta_2)]
         scale = self.config.clip_norm / tf.maximum(self.gradient_norm, self.config.clip_norm)
-        scale = tf.where(self._is_finite, scale, 0.0)
+        scale = tf.where(is_finite, scale, 0.0)
         return [(tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype)), variable)
                 for gradient, variable in reduced]
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        rate = tf.where(self._is_finite, tf.cast(learning_rate, variable.dtype) * self._factors[index], 0.0)
-        # With a decay of 1 and a rate of 0 nothing moves: an update that is not finite is left out.
-        beta_1, beta_2 = (tf.where(self._is_finite, beta, 1.0) for beta in (self.config.beta_1, self.config.beta_2))
+        rate = tf.cast(learning_rate, variable.dtype) * (self._factors[index] * self._applied)
         momentum, velocity = self._momentums[index].value, self._velocities[index].value
         if self._decays[index]:
             variable.assign_sub(rate * self._decays[index] * variable)
@@ -84,7 +85,7 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             powers = (self.config.beta_1 ** updates, self.config.beta_2 ** updates)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle, m=_local(momentum, variable).handle, v=_local(velocity, variable).handle,
-            beta1_power=powers[0], beta2_power=powers[1], lr=rate, beta1=beta_1, beta2=beta_2,
+            beta1_power=powers[0], beta2_power=powers[1], lr=rate, beta1=self._betas[0], beta2=self._betas[1],
             epsilon=self.config.epsilon, grad=gradient)
 
     def rate_of(self, number):

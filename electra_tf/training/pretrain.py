@@ -117,8 +117,10 @@ def _say(sentence):
 
 def _read_data(data, config):
     """(Manifest, Vocabulary) of the records, every file of which was compared with its checksum."""
+    manifest = check_records(data, sequence_length=config.sequence_length)
     vocabulary = Vocabulary.load(pathlib.Path(data) / VOCABULARY_NAME)
-    return check_records(data, sequence_length=config.sequence_length, vocabulary=vocabulary), vocabulary
+    check_records(data, vocabulary=vocabulary, splits=())
+    return manifest, vocabulary
 
 
 def _fingerprints(manifest: Manifest):

@@ -141,7 +141,8 @@ class ElectraPretrainer(keras.Model):
             part_gradients = tape.gradient(loss, [variable.value for variable in variables],
                                            unconnected_gradients="zero")
             gradients = (part_gradients if self.accumulation_steps == 1 else
-                         [total + gradient for total, gradient in zip(gradients, part_gradients)])
+                         [total + tf.convert_to_tensor(gradient)  # an embedding's gradient may be IndexedSlices
+                          for total, gradient in zip(gradients, part_gradients)])
             self._update_metrics(forward, part_rows[2])
         self.optimizer.apply(gradients, variables)
         norm = getattr(self.optimizer, "gradient_norm", None)

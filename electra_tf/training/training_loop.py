@@ -75,7 +75,6 @@ class Trainer:
         self._train = compiled_training(pretrainer, strategy)
         self._evaluate = compiled_evaluation(pretrainer, strategy)
         self._history = history(read_log(folder))
-        self._logged_step = self._saved_step = self.step
         self._seconds, self._timed_steps, self._is_compiled = 0.0, 0, False
 
     @property
@@ -94,6 +93,7 @@ class Trainer:
             InputError: a loss or gradient is not finite; nothing of that update is kept.
         """
         config = self._config
+        self._logged_step = self._saved_step = self.step
         self._tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync,
                    unigram_loss=unigram_loss)
         batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
@@ -170,3 +170,4 @@ class Trainer:
         save_checkpoint(self._folder / CHECKPOINTS, training_variables(self._pretrainer), state=state,
                         keep=self._config.keep_checkpoints)
         self._saved_step = self.step
+        self._tell("checkpoint")
