@@ -69,8 +69,8 @@ def main(model="tiny_en"):
                "settings": f"rate {chosen[0]['learning_rate']:g} of {len(LEARNING_RATES)} tried, "
                            f"{chosen[0]['epochs']:g} epochs, best of the evaluations by validation"}
         files.write_json_atomically(RESULTS / f"polarity-{pathlib.Path(model).name}-{arm.replace(' ', '-')}.json", {
-            "table": "results", "command": "python benchmarks/tiny_en_polarity.py", "row": row,
-            "validation": [100 * trial["validation_accuracy"] for trial in chosen]})
+            "table": "results", "row": row, "command": "python benchmarks/tiny_en_polarity.py",
+            "machine": "2 CPU cores", "validation": [100 * trial["validation_accuracy"] for trial in chosen]})
         print(json.dumps(row))
 
 

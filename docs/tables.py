@@ -42,11 +42,17 @@ def presets_table():
 
 
 def results_table(table):
-    """Markdown table of the results of one name, in the order of their files; lists of trials as mean ± deviation."""
+    """Markdown table of the results of one name, in the order of their files, and the commands that gave them.
+
+    Lists of trials are shown as mean ± standard deviation (count).
+    """
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    rows = [result["row"] for result in results if result["table"] == table]
+    results = [result for result in results if result["table"] == table]
+    rows = [result["row"] for result in results]
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    return markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
+    cells = markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
+    commands = dict.fromkeys(f"`{result['command']}` ({result['machine']})" for result in results)
+    return "\n\n".join([cells, "Measured by " + ", ".join(commands) + "."])
 
 
 def shown(value):
