@@ -29,7 +29,7 @@ class CollapseWarning:
 
 
 def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKENS,
-                      discriminator_tokens=_DISCRIMINATOR_TOKENS):
+                      discriminator_tokens=_DISCRIMINATOR_TOKENS, window_tokens=_WINDOW_TOKENS):
     """What is wrong with a run, as far as its log tells.
 
     Args:
@@ -38,6 +38,7 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
         warmup_steps: of the run's optimizer; tokens are counted from the end of the warm-up.
         generator_tokens: tokens after which the generator must be better than the word frequencies.
         discriminator_tokens: tokens after which the discriminator must be better than a constant guess.
+        window_tokens: tokens over which numbers are averaged before they are judged.
 
     Returns:
         List of CollapseWarning; empty for a healthy run, and for a young one.
@@ -46,7 +47,7 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
     """
     train = [record for record in records if record["event"] == "train"]
     warm = [record for record in train if record["step"] > warmup_steps]
-    windows = _windows(warm)
+    windows = _windows(warm, window_tokens)
     if len(windows) < _WINDOWS:
         return []
     last = windows[-_WINDOWS:]
@@ -67,13 +68,13 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
     return found
 
 
-def _windows(train):
+def _windows(train, window_tokens):
     """Train records joined until each window is long enough; means weighted by steps, the tail left out."""
     windows, waiting = [], []
     begin = train[0]["tokens"] if train else 0
     for record in train[1:]:
         waiting.append(record)
-        if record["tokens"] - begin >= _WINDOW_TOKENS:
+        if record["tokens"] - begin >= window_tokens:
             windows.append(_mean(waiting))
             waiting, begin = [], record["tokens"]
     return windows

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from electra_tf.config import unknown_name_error
+from electra_tf.config import PretrainingConfig, unknown_name_error
 from electra_tf.errors import InputError
 
 DISTRIBUTIONS = ("one_device", "mirrored", "tpu")
@@ -32,6 +32,21 @@ def strategy_for(name, *, logical_devices=None):
         return tf.distribute.get_strategy()
     kind = "CPU" if logical_devices or not tf.config.list_logical_devices("GPU") else "GPU"
     return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
+
+
+def require_equal_parts(config: PretrainingConfig, strategy):
+    """Makes sure that every device and micro-batch gets the same number of rows.
+
+    Raises:
+        InputError: they cannot.
+
+    >>> require_equal_parts(PretrainingConfig(batch_size=128), strategy)
+    """
+    devices = strategy.num_replicas_in_sync
+    parts = devices * config.accumulation_steps
+    if config.batch_size % parts:
+        raise InputError(f"batch_size={config.batch_size} cannot be cut into {parts} equal parts ({devices} devices x "
+                         f"accumulation_steps={config.accumulation_steps}); take a multiple of {parts}.")
 
 
 def _split_cpu(number):

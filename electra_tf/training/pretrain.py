@@ -7,7 +7,7 @@ import sys
 
 import keras
 
-from electra_tf.config import PretrainingConfig, read_json, replace, to_dict
+from electra_tf.config import read_json, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.objective.masking import SpecialIds
 from electra_tf.progress import Progress
@@ -19,7 +19,7 @@ from electra_tf.training.callbacks.curve import Curve, draw_curve
 from electra_tf.training.callbacks.log_file import LogFile, history, read_log
 from electra_tf.training.callbacks.tensorboard import TensorBoard
 from electra_tf.training.checkpoint import latest_checkpoint, restore_checkpoint, training_variables
-from electra_tf.training.distribution import strategy_for
+from electra_tf.training.distribution import require_equal_parts, strategy_for
 from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
@@ -81,7 +81,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     config = replace(config, sequence_length=manifest.sequence_length,
                      model=replace(config.model, vocabulary_size=vocabulary.size))
     strategy = strategy_for(distribution, logical_devices=logical_devices)
-    _require_equal_parts(config, strategy)
+    require_equal_parts(config, strategy)
     checkpoint = latest_checkpoint(pathlib.Path(output) / CHECKPOINTS, report=_say)
     initial = None
     if init_from is not None and checkpoint is None:
@@ -127,14 +127,6 @@ def _fingerprints(manifest: Manifest):
     """What tells whether a resumed run sees the data that it began with, wherever the folder has moved."""
     shards = [shard.sha256 for split in sorted(manifest.splits) for shard in manifest.splits[split].shards]
     return {"records": hashlib.sha256("\n".join(shards).encode()).hexdigest(), "vocabulary": manifest.vocabulary_hash}
-
-
-def _require_equal_parts(config: PretrainingConfig, strategy):
-    parts = strategy.num_replicas_in_sync * config.accumulation_steps
-    if config.batch_size % parts:
-        raise InputError(f"batch_size={config.batch_size} cannot be cut into {parts} equal parts "
-                         f"({strategy.num_replicas_in_sync} devices x accumulation_steps={config.accumulation_steps}); "
-                         f"take a multiple of {parts}.")
 
 
 def _run_folder(output, settings):

@@ -130,7 +130,7 @@ class ElectraPretrainer(keras.Model):
         masked_weight, token_weight = tf.unstack(
             tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weights))
         variables = self.trainable_variables
-        gradients = [0.0] * len(variables)
+        gradients, total_loss = [0.0] * len(variables), 0.0
         for part in range(self.accumulation_steps):
             part_rows, part_masked, part_source = _part_of_all(
                 (rows, masked, source), number=part, parts=self.accumulation_steps)
@@ -143,7 +143,10 @@ class ElectraPretrainer(keras.Model):
             gradients = (part_gradients if self.accumulation_steps == 1 else
                          [total + tf.convert_to_tensor(gradient)  # an embedding's gradient may be IndexedSlices
                           for total, gradient in zip(gradients, part_gradients)])
+            total_loss += loss
             self._update_metrics(forward, part_rows[2])
+        # An infinite loss may have finite gradients; the optimizer, which looks at gradients, must not apply them.
+        gradients[-1] += tf.where(tf.math.is_finite(total_loss), 0.0, float("nan"))
         self.optimizer.apply(gradients, variables)
         norm = getattr(self.optimizer, "gradient_norm", None)
         if norm is not None:

@@ -5,13 +5,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.training.distribution import strategy_for
+from electra_tf.training.distribution import require_equal_parts, strategy_for
 from tests.training.tiny_run import tiny_config, write_records
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -70,6 +71,13 @@ def test_plain_fit_on_two_devices_makes_the_weights_of_the_own_loop_on_one(two_d
 def test_a_tpu_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="distribution='tpu': this machine has no TPU that TensorFlow can use; take"):
         strategy_for("tpu")
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused():
+    config = tiny_config(batch_size=8, accumulation_steps=2)
+    require_equal_parts(config, types.SimpleNamespace(num_replicas_in_sync=4))
+    with pytest.raises(InputError, match="batch_size=8 cannot be cut into 6 equal parts .3 devices x accumulation_st"):
+        require_equal_parts(config, types.SimpleNamespace(num_replicas_in_sync=3))
 
 
 def test_an_unknown_distribution_is_refused_with_the_nearest():
