@@ -100,10 +100,10 @@ def read_manifest(folder):
 
 
 def read_vocabulary(folder):
-    """The vocabulary that a records folder was built with, from the copy inside it.
+    """The vocabulary that records were built with, from the copy inside their folder, or inside that of a run on them.
 
     Args:
-        folder: output of `build_pretraining_data`.
+        folder: output of `build_pretraining_data`, or a run folder.
 
     Returns:
         Vocabulary.

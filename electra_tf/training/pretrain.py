@@ -11,8 +11,7 @@ from electra_tf.config import read_json, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.objective.masking import SpecialIds
 from electra_tf.progress import Progress
-from electra_tf.records.manifest import VOCABULARY_NAME, Manifest, check_records
-from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.records.manifest import VOCABULARY_NAME, Manifest, check_records, read_vocabulary
 from electra_tf.training.baselines import count_tokens, unigram_loss
 from electra_tf.training.callbacks.console import Console
 from electra_tf.training.callbacks.curve import Curve, draw_curve
@@ -24,7 +23,7 @@ from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
-from electra_tf.training.run_weights import CHECKPOINTS, VOCABULARY, is_run, read_run_weights, save_networks
+from electra_tf.training.run_weights import CHECKPOINTS, is_run, read_run_weights, save_networks
 from electra_tf.training.stop_signals import StopSignals
 from electra_tf.training.training_loop import Trainer
 
@@ -87,8 +86,8 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     if init_from is not None and checkpoint is None:
         initial = read_initial_weights(init_from, config=config.model, vocabulary=vocabulary, report=_say)
     folder = _run_folder(output, {**to_dict(config), "init_from": init_from, "inputs": _fingerprints(manifest)})
-    if not (folder / VOCABULARY).is_dir():
-        vocabulary.save(folder / VOCABULARY)
+    if not (folder / VOCABULARY_NAME).is_dir():
+        vocabulary.save(folder / VOCABULARY_NAME)
     if checkpoint is not None and checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
         _say(f"Nothing left to train: {folder} has done its {config.train_steps:,} steps.")
         return _result(folder, read_json(folder / RESULT_FILE), stopped_by=None)
@@ -118,7 +117,7 @@ def _say(sentence):
 def _read_data(data, config):
     """(Manifest, Vocabulary) of the records, every file of which was compared with its checksum."""
     manifest = check_records(data, sequence_length=config.sequence_length)
-    vocabulary = Vocabulary.load(pathlib.Path(data) / VOCABULARY_NAME)
+    vocabulary = read_vocabulary(data)
     check_records(data, vocabulary=vocabulary, splits=())
     return manifest, vocabulary
 

@@ -8,11 +8,11 @@ import safetensors.numpy
 from electra_tf.config import PretrainingConfig, from_dict, read_json
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import save_model_folder
-from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.records.manifest import read_vocabulary
 from electra_tf.training.checkpoint import TENSORS_FILE, latest_checkpoint
 from electra_tf.training.run_folder import SETTINGS_FILE
 
-CHECKPOINTS, VOCABULARY = "checkpoints", "vocabulary"
+CHECKPOINTS = "checkpoints"
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 _SHARED = "encoder/embeddings/"  # stored once, with the discriminator's
 
@@ -29,7 +29,7 @@ class RunWeights:
     """
 
     config: PretrainingConfig
-    vocabulary: Vocabulary
+    vocabulary: object
     step: int
     arrays: dict
 
@@ -60,7 +60,7 @@ def read_run_weights(folder, *, report=print):
     config = from_dict(PretrainingConfig, {name: value for name, value in settings.items() if name in names})
     tensors = safetensors.numpy.load_file(checkpoint.path / TENSORS_FILE)
     arrays = {name.removeprefix("weights/"): array for name, array in tensors.items() if name.startswith("weights/")}
-    return RunWeights(config, Vocabulary.load(folder / VOCABULARY), checkpoint.state.step, arrays)
+    return RunWeights(config, read_vocabulary(folder), checkpoint.state.step, arrays)
 
 
 def save_networks(run, output):
