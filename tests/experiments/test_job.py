@@ -211,7 +211,8 @@ def test_help_shows_every_flag_with_default_and_description(capsys):
     assert "--preset=tiny named size" in lines
     assert "--workers=2 number of processes" in lines
     assert any(line.startswith("--batch_size=64 rows in one update") for line in lines)
-    assert any(line.startswith("optimizer.learning_rate=0.001 peak") for line in lines)
+    rate = config.preset("tiny").optimizer.learning_rate
+    assert any(line.startswith(f"optimizer.learning_rate={rate} peak") for line in lines)
     assert max(len(line) for line in text.splitlines()) <= 120
 
 
