@@ -120,7 +120,9 @@ def _hash(rows: LabelledTexts):
 
 def _fresh_run_folder(output, *, settings, inputs):
     """The folder of a new run, or of a killed one with equal settings, cleared of what that one left."""
-    folder = create_run_folder(output, job=JOB, settings=settings, inputs=inputs, resume=True)
+    # What data and model are is told by their hashes; where they lie may change.
+    folder = create_run_folder(output, job=JOB, settings=settings, inputs=inputs, resume=True,
+                               free=("train", "validation", "test", "model"))
     if (folder / RESULT_FILE).is_file():
         raise InputError(f"{folder} holds a finished run with these settings; its model is {folder / TUNED_MODEL}. "
                          f"Give a new folder to run it again.")

@@ -157,9 +157,9 @@ class _Run:
 
     def warn_of_dead_run(self, step, *, stopped):
         label = self._classifier.labels[int(self.best_scores.confusion.sum(axis=0).argmax())]
-        message = (f"dead run: every validation text is called {label!r}, as a constant guess would "
-                   f"(accuracy {self.best_scores.accuracy:.4f}); {'stopped, ' * stopped}try another --seed, a lower "
-                   f"--learning_rate or more --epochs.")
+        guess = f"every validation text is called {label!r}, as a constant guess would"
+        message = (f"dead run: {guess} (accuracy {self.best_scores.accuracy:.4f}); {'it was stopped; ' * stopped}"
+                   f"try another --seed, a lower --learning_rate or more --epochs.")
         self._log({"event": "warning", "step": step, "message": message})
         self._progress.say(f"WARNING: {message}")
 

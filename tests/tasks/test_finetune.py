@@ -1,10 +1,12 @@
 """A fine-tuning run: the best weights are kept, the same call gives the same weights, a dead run is named."""
 
+import dataclasses
 import json
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from electra_tf.config import FineTuningConfig, replace
 from electra_tf.errors import InputError
@@ -105,7 +107,8 @@ def test_a_killed_run_is_done_again_from_the_start_with_the_same_weights(finishe
     folder = shutil.copytree(finished.folder, tmp_path / "run")
     (folder / "result.json").unlink()
     (folder / "model" / "model.safetensors").write_bytes(b"half")
-    again = finetune(CONFIG, **data, output=folder)
+    moved = str(shutil.copy(data["train"], tmp_path / "moved.tsv"))
+    again = finetune(CONFIG, **{**data, "train": moved}, output=folder)
     assert "holds a run that was not finished; it starts again" in capsys.readouterr().err
     assert again.validation.numbers() == finished.validation.numbers()
     assert len(records(folder, "validation")) == 7
@@ -145,6 +148,49 @@ def test_what_cannot_work_is_refused_before_any_work(data, tmp_path, monkeypatch
     with pytest.raises(InputError, match=message):
         finetune(CONFIG, **{**data, **changes}, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def outcome_of(data, tmp_path_factory):
+    """What a run of three updates leaves: weights, model settings, numbers of the log. Eager, which is quick here."""
+    folder = tmp_path_factory.mktemp("settings")
+    texts, labels = reviews(12, seed=4)
+    rows = str(write_tsv(folder / "rows.tsv", [text * 3 for text in texts], labels))
+    sets = {"train": rows, "validation": rows, "test": None}
+
+    def outcome_of(name, config):
+        tf.config.run_functions_eagerly(True)
+        try:
+            finetune(config, **{**data, **sets}, output=folder / name)
+        finally:
+            tf.config.run_functions_eagerly(False)
+        model = folder / name / "model"
+        return sha256_of(model / "model.safetensors"), (model / "config.json").read_text(), len(
+            records(folder / name, "validation"))
+    return outcome_of
+
+
+@pytest.fixture(scope="module")
+def usual_outcome(outcome_of):
+    return outcome_of("usual", FEW_STEPS)
+
+
+FEW_STEPS = FineTuningConfig(sequence_length=30, batch_size=5, epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
+@pytest.mark.parametrize("name, value", [
+    ("sequence_length", 9), ("batch_size", 4), ("epochs", 2.0), ("learning_rate", 1e-3), ("layer_decay", 0.5),
+    ("weight_decay", 0.5), ("warmup_proportion", 1.0), ("clip_norm", 0.1), ("dropout", 0.3), ("loss_reduction", "mean"),
+    ("precision", "bfloat16"), ("seed", 1), ("evaluations_per_epoch", 3)])
+def test_every_setting_changes_the_outcome(outcome_of, usual_outcome, name, value):
+    assert getattr(FEW_STEPS, name) != value
+    assert outcome_of(name, replace(FEW_STEPS, **{name: value})) != usual_outcome
+
+
+def test_every_setting_is_tried():
+    tried = {name for name, _ in test_every_setting_changes_the_outcome.pytestmark[0].args[1]}
+    assert tried == {field.name for field in dataclasses.fields(FineTuningConfig)}
 
 
 @pytest.mark.parametrize("train_steps, interval, expected", [
