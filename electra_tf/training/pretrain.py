@@ -81,11 +81,13 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
                      model=replace(config.model, vocabulary_size=vocabulary.size))
     strategy = strategy_for(distribution, logical_devices=logical_devices)
     require_equal_parts(config, strategy)
+    words_alone = unigram_loss(count_tokens(data, vocabulary=vocabulary, seed=config.seed))
     checkpoint = latest_checkpoint(pathlib.Path(output) / CHECKPOINTS, report=_say)
     initial = None
     if init_from is not None and checkpoint is None:
         initial = read_initial_weights(init_from, config=config.model, vocabulary=vocabulary, report=_say)
-    folder = _run_folder(output, {**to_dict(config), "init_from": init_from, "inputs": _fingerprints(manifest)})
+    folder = _run_folder(output, {**to_dict(config), "init_from": None if init_from is None else str(init_from),
+                                  "inputs": _fingerprints(manifest)})
     if not (folder / VOCABULARY_NAME).is_dir():
         vocabulary.save(folder / VOCABULARY_NAME)
     if checkpoint is not None and checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
@@ -97,14 +99,13 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     elif initial is not None:
         initial.assign_to(pretrainer)
         _say(initial.told)
-    start = checkpoint.state.step if checkpoint else 0
-    with StopSignals() as stop, Progress(
-            config.train_steps, unit="steps", description="Pretraining", start=start) as progress:
+    with StopSignals() as stop, Progress(config.train_steps, unit="steps", description="Pretraining",
+                                         start=checkpoint.state.step if checkpoint else 0) as progress:
         console = Console(progress)
         trainer = Trainer(pretrainer, config=config, strategy=strategy, manifest=manifest, data=data, folder=folder,
                           listeners=(LogFile(folder), TensorBoard(folder), Curve(folder), console),
                           show_step=console.update)
-        trainer.train(stop, unigram_loss=unigram_loss(count_tokens(data, vocabulary=vocabulary, seed=config.seed)))
+        trainer.train(stop, unigram_loss=words_alone)
     if trainer.step < config.train_steps:
         return _result(folder, {"step": trainer.step, "train_steps": config.train_steps}, stopped_by=stop.received)
     return _finish(folder, config)
@@ -115,8 +116,8 @@ def _say(sentence):
 
 
 def _read_data(data, config):
-    """(Manifest, Vocabulary) of the records, every file of which was compared with its checksum."""
-    manifest = check_records(data, sequence_length=config.sequence_length)
+    """(Manifest, Vocabulary) of the records, held-out files checked; those trained on are when they are first read."""
+    manifest = check_records(data, sequence_length=config.sequence_length, splits=("validation",))
     vocabulary = read_vocabulary(data)
     check_records(data, vocabulary=vocabulary, splits=())
     return manifest, vocabulary

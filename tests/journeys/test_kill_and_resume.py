@@ -23,7 +23,7 @@ CONFIG = tiny_config(train_steps=40, checkpoint_steps=CHECKPOINT_STEPS, log_step
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    return write_records(tmp_path_factory.mktemp("data"))
+    return write_records(tmp_path_factory.mktemp("data"), documents=200)  # the run crosses into a second epoch
 
 
 @pytest.fixture(scope="module")

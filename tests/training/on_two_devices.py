@@ -28,7 +28,8 @@ from electra_tf.training.training_loop import compiled_evaluation, compiled_trai
 from tests.training.tiny_run import tiny_config
 
 STEPS = 10
-CONFIG = tiny_config(sequence_length=12, optimizer={"weight_decay": 0.1}, model={"num_layers": 1})
+CONFIG = tiny_config(sequence_length=12, optimizer={"weight_decay": 0.1}, model={"num_layers": 1},
+                     evaluation_batches=100)  # all of them: the last is short
 
 
 def train_in_own_loop(strategy, records, folder):
@@ -64,7 +65,7 @@ def fit(strategy, records, folder):
 
 def main(records, output):
     one, two = strategy_for("one_device", logical_devices=2), strategy_for("mirrored")
-    told = {"replicas": [one.num_replicas_in_sync, two.num_replicas_in_sync]}
+    told = {"replicas": [one.num_replicas_in_sync, two.num_replicas_in_sync], "batch_size": CONFIG.batch_size}
     for name, strategy, way in (("one", one, train_in_own_loop), ("two", two, train_in_own_loop), ("fit", two, fit)):
         arrays, told[name] = way(strategy, records, output / name)
         np.savez(output / f"{name}.npz", **arrays)

@@ -18,6 +18,8 @@ from electra_tf.training.distribution import strategy_for
 from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.pretrain import new_pretrainer, pretrain
 from electra_tf.training.run_weights import read_run_weights, save_networks
+from experiments.job import read_flags
+from experiments.pretrain import Flags
 from tests.training.tiny_run import WORDS, tiny_config, tiny_vocabulary, write_records
 
 CONFIG = tiny_config(train_steps=12, checkpoint_steps=5, log_steps=4, evaluation_steps=6, keep_checkpoints=2,
@@ -193,10 +195,23 @@ def test_a_length_that_is_not_the_records_is_refused_before_the_output_is_made(r
     assert not (tmp_path / "run").exists()
 
 
-def test_records_that_are_missing_or_damaged_are_refused(records, tmp_path):
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_records_that_are_missing_or_damaged_are_refused_before_the_output_is_made(tmp_path, split):
     with pytest.raises(InputError, match="nowhere is not a folder; give the output of build_pretraining_data"):
         pretrain(CONFIG, data=tmp_path / "nowhere", output=tmp_path / "run")
+    records = write_records(tmp_path)
+    shard = json.loads((records / "manifest.json").read_text())["splits"][split]["shards"][0]["name"]
+    (records / shard).write_bytes((records / shard).read_bytes()[:-5])
+    with pytest.raises(InputError, match=f"{shard} has .* bytes instead of .* truncated or changed"):
+        pretrain(CONFIG, data=records, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_settings_of_a_run_can_be_given_back_to_the_job(run):
+    folder, _ = run
+    flags = read_flags(Flags, ["pretrain.py", "--data=records", "--output=again",
+                               f"--config={folder / 'settings.json'}"])
+    assert flags.settings == replace(CONFIG, sequence_length=12) and flags.init_from is None
 
 
 def test_a_run_starts_from_the_weights_of_another_with_a_new_schedule(run, records, tmp_path, capsys):
