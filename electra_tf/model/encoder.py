@@ -36,7 +36,7 @@ class ElectraEncoder(keras.Model):
         network: 0 for a discriminator or a fine-tuned encoder, 1 for a generator: keeps their dropouts apart.
 
     >>> encoder = ElectraEncoder.from_preset("tiny_en")
-    >>> encoder({"token_ids": [[2, 17, 3]]}).shape   # [1, 3, 128]
+    >>> encoder({"token_ids": tf.constant([[2, 17, 3]])}).shape   # [1, 3, 128]
     """
 
     def __init__(self, config, *, embeddings=None, network=0, name="encoder", **kwargs):

@@ -92,7 +92,7 @@ class ElectraDiscriminator(_Network):
     Args:
         config: ElectraConfig.
 
-    >>> ElectraDiscriminator(config)({"token_ids": [[2, 17, 3]]}).shape   # logits [1, 3]
+    >>> ElectraDiscriminator(config)({"token_ids": tf.constant([[2, 17, 3]])}).shape   # logits [1, 3]
     """
 
     KIND = "discriminator"
@@ -117,7 +117,8 @@ class ElectraGenerator(_Network):
         config: ElectraConfig of the generator itself: `discriminator_config.generator`.
         embeddings: the discriminator's ElectraEmbeddings to share, or None for its own.
 
-    >>> ElectraGenerator(config.generator)({"token_ids": [[2, 4, 3]]}, positions=[[1]]).shape   # [1, 1, vocabulary]
+    >>> token_ids, positions = tf.constant([[2, 4, 3]]), tf.constant([[1]])
+    >>> ElectraGenerator(config.generator)(token_ids, positions=positions).shape   # [1, 1, vocabulary]
     """
 
     KIND = "generator"

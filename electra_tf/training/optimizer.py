@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, replace
+from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, from_dict, replace, to_dict
 from electra_tf.training.schedules import WarmupLinearDecay, layer_decay_factor
 
 # Variables without weight decay: every bias and every LayerNorm.
@@ -110,7 +110,16 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         return state
 
     def get_config(self):
-        raise NotImplementedError("ElectraAdamW is rebuilt from its OptimizerConfig, not from a Keras config")
+        return {"learning_rate": super().get_config()["learning_rate"], "config": to_dict(self.config),
+                "num_layers": self.num_layers, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        rate = config["learning_rate"]
+        if isinstance(rate, dict):
+            rate = keras.optimizers.schedules.deserialize(rate, custom_objects)
+        return cls(rate, config=from_dict(OptimizerConfig, config["config"]), num_layers=config["num_layers"],
+                   name=config["name"])
 
 
 def _local(slot, variable):

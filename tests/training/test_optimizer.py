@@ -201,3 +201,12 @@ def test_an_architecture_gets_the_optimizer_of_its_preset():
     assert optimizer.config.warmup_steps == 100
     config = PretrainingConfig(optimizer=OptimizerConfig(learning_rate=0.3, warmup_steps=0), train_steps=4)
     assert optimizer_for(config).rate_of(2) == pytest.approx(0.15)
+
+
+def test_keras_brings_an_optimizer_back_from_its_config():
+    config = OptimizerConfig(learning_rate=3e-4, warmup_steps=7, weight_decay=0.1, clip_norm=2.0, layer_decay=0.9)
+    optimizer = optimizer_for(config, train_steps=50, num_layers=2)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, ElectraAdamW)
+    assert (again.config, again.num_layers) == (config, 2)
+    assert again.rate_of(20) == optimizer.rate_of(20) > 0
