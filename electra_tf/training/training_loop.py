@@ -74,7 +74,7 @@ class Trainer:
         self._listeners, self._show_step = listeners, show_step
         self._train = compiled_training(pretrainer, strategy)
         self._evaluate = compiled_evaluation(pretrainer, strategy)
-        self._history = history(read_log(folder))
+        self._history, self._logged_step, self._saved_step = [], 0, 0
         self._seconds, self._timed_steps, self._is_compiled = 0.0, 0, False
 
     @property
@@ -94,6 +94,7 @@ class Trainer:
         """
         config = self._config
         self._logged_step = self._saved_step = self.step
+        self._history = [record for record in history(read_log(self._folder)) if record["step"] <= self.step]
         self._tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync,
                    unigram_loss=unigram_loss)
         batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
@@ -116,7 +117,7 @@ class Trainer:
         """Hands a record of this moment to every listener."""
         record = {"event": event, "step": self.step, **amount_done(self.step, self._config, self._manifest), **values,
                   "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
-        self._history = history([*self._history, record])
+        self._history.append(record)
         for listener in self._listeners:
             listener(record)
 
