@@ -89,9 +89,11 @@ def main(flags):
 
 def report(folder, pretraining, tuned, stations):
     """Prints what was reached, how long it took and where it lies."""
-    print("Sentence polarity (two classes)     validation   test")
+    print("Sentence polarity (two classes)     validation   test   examples/s")
     for name, result in tuned.items():
-        print(f"  {name:<32}  {100 * result.validation.accuracy:8.1f} % {100 * result.test.accuracy:6.1f} %")
+        speed = config.read_json(result.folder / "result.json")["examples_per_second"]
+        print(f"  {name:<32}  {100 * result.validation.accuracy:8.1f} % {100 * result.test.accuracy:6.1f} % "
+              f"{speed:9.0f}")
     print("\nSeconds")
     for name, seconds in stations.seconds.items():
         print(f"  {seconds:6.0f}  {name}")
