@@ -154,7 +154,7 @@ def test_a_hundred_kills_at_random_moments_change_no_bit(records, uninterrupted,
             kind = choices.choice(["time", "step", "step", "flush"]) if kills < 100 else None
             job.start(die_at_flush=choices.randint(1, 4 * FLUSHES_PER_CHECKPOINT) if kind == "flush" else None)
             if kind == "time":
-                job.pause(choices.uniform(0, 25))
+                job.pause(choices.uniform(0, 15))
             elif kind == "step":
                 target = expected + choices.randint(1, 12)
                 while job.process.poll() is None and not any(
