@@ -18,6 +18,7 @@ from electra_tf.training.callbacks.curve import Curve, draw_curve
 from electra_tf.training.callbacks.log_file import LogFile, history, read_log
 from electra_tf.training.callbacks.tensorboard import TensorBoard
 from electra_tf.training.checkpoint import latest_checkpoint, restore_checkpoint, training_variables
+from electra_tf.training.cooccurrence import cooccurrence_embeddings
 from electra_tf.training.distribution import require_equal_parts, strategy_for
 from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
@@ -63,7 +64,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
         config: PretrainingConfig; the vocabulary size, and the length where it is None, are taken from the records.
         data: folder of records.
         output: folder of the run: new, empty, or made by the same call before.
-        init_from: run or model folder whose weights start the run, or None.
+        init_from: run or model folder whose weights start the run, or None; it goes before `config.first_embeddings`.
         distribution: "one_device", "mirrored" or "tpu".
         logical_devices: number of devices to cut the CPU into, or None.
 
@@ -99,6 +100,10 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     elif initial is not None:
         initial.assign_to(pretrainer)
         _say(initial.told)
+    elif config.first_embeddings == "cooccurrence":
+        pretrainer.discriminator.encoder.embeddings.word_embeddings.assign(cooccurrence_embeddings(
+            data, vocabulary=vocabulary, embedding_size=config.model.embedding_size,
+            initializer_range=config.model.initializer_range, seed=config.seed))
     with StopSignals() as stop, Progress(config.train_steps, unit="steps", description="Pretraining",
                                          start=checkpoint.state.step if checkpoint else 0) as progress:
         console = Console(progress)
