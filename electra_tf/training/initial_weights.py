@@ -35,6 +35,9 @@ class InitialWeights:
 def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
     """The weights of another run or of a model folder, checked to fit.
 
+    A run that trained the generator alone (discriminator_weight=0), as large as the discriminator (generator_size=1),
+    fills both networks: without such a start, a discriminator beside a generator that is far ahead learns nothing.
+
     Args:
         folder: a pretraining run, or a model folder of kind discriminator or encoder, or a shipped name.
         config: ElectraConfig of the new run.
@@ -54,7 +57,11 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
         _require_same_vocabulary(run.vocabulary, vocabulary, folder)
         _require_same_architecture(run.config.model, config, folder)
         _require_same_architecture(run.config.model.generator, config.generator, folder, network="the generator's ")
-        return InitialWeights(run.arrays, (), f"Weights of both networks from step {run.step:,} of {folder}.")
+        told = f"Weights of both networks from step {run.step:,} of {folder}."
+        if _trained_a_generator_like_the_discriminator(run.config):
+            return InitialWeights(_with_generator_as_discriminator(run.arrays), (), told + (
+                " It trained the generator alone, so the discriminator starts with the generator's encoder."))
+        return InitialWeights(run.arrays, (), told)
     saved = load_model_folder(folder)
     if saved.kind not in _NEW_BESIDE:
         raise InputError(f"--init_from: {folder} holds a model of kind {saved.kind!r}; give a pretraining run, or a "
@@ -67,6 +74,18 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
     return InitialWeights(arrays, new, (
         f"Weights of the {saved.kind} from {folder}; new: {' and '.join(name.rstrip('/') for name in new)}. A new "
         f"generator knows nothing, so the discriminator's task is easy until it has caught up."))
+
+
+def _trained_a_generator_like_the_discriminator(config):
+    return not config.discriminator_weight and all(
+        getattr(config.model.generator, name) == getattr(config.model, name) for name in _ARCHITECTURE)
+
+
+def _with_generator_as_discriminator(arrays):
+    """The weights of both networks with the discriminator's layers replaced by the generator's (paper, section 3.2)."""
+    prefix = "generator/encoder/"
+    return {**arrays, **{f"discriminator/encoder/{name.removeprefix(prefix)}": array
+                         for name, array in arrays.items() if name.startswith(prefix)}}
 
 
 def _require_same_vocabulary(found, wanted, folder):

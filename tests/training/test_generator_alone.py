@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 
 from electra_tf.config import ElectraConfig, OptimizerConfig
+from electra_tf.training import initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
+from electra_tf.training.run_weights import RunWeights
+from tests.training.tiny_run import tiny_config, tiny_vocabulary
 
 
 def test_a_discriminator_weight_of_zero_trains_generator_and_embeddings_alone():
@@ -22,3 +26,25 @@ def test_a_discriminator_weight_of_zero_trains_generator_and_embeddings_alone():
     assert {name for name in changed if name.startswith("discriminator/")} <= {
         name for name in before if name.startswith("discriminator/encoder/embeddings/")}
     assert "discriminator/encoder/embeddings/word_embeddings" in changed
+
+
+@pytest.mark.parametrize("generator_size", [1.0, 0.5])
+def test_a_discriminator_starts_with_the_encoder_of_a_generator_that_was_trained_alone_at_its_size(
+        generator_size, tmp_path, monkeypatch):
+    config = tiny_config(model={"generator_size": generator_size, "num_heads": 1, "intermediate_size": 64},
+                         discriminator_weight=0.0)
+    generator = ElectraPretrainer(config.model)
+    arrays = {name: variable.numpy() for name, variable in generator.weights_by_name().items()}
+    run = RunWeights(config, tiny_vocabulary(), 12, arrays)
+    monkeypatch.setattr(initial_weights, "is_run", lambda folder: True)
+    monkeypatch.setattr(initial_weights, "read_run_weights", lambda folder, report: run)
+    initial = initial_weights.read_initial_weights(
+        tmp_path, config=config.model, vocabulary=tiny_vocabulary(), report=pytest.fail)
+    pretrainer = ElectraPretrainer(config.model)
+    initial.assign_to(pretrainer)
+    starts_alike = generator_size == 1.0
+    assert ("starts with the generator's encoder" in initial.told) == starts_alike
+    for name, variable in pretrainer.weights_by_name().items():
+        twin = name.replace("discriminator/encoder/", "generator/encoder/")
+        expected = arrays[twin] if starts_alike and twin in arrays else arrays[name]
+        np.testing.assert_array_equal(variable.numpy(), expected, err_msg=name)
