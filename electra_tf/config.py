@@ -134,8 +134,12 @@ class OptimizerConfig:
     clip_norm: float = setting(1.0, "largest global gradient norm, applied after summing over replicas")
     bias_correction: bool = setting(False, "correct the moments for their start at zero, as Adam's paper has it")
     layer_decay: float = setting(1.0, "learning rate factor from one layer to the one below; 1 switches it off")
+    word_embeddings_rate: float = setting(1.0, "learning rate factor of the word embeddings, 0..1; 0 keeps them as "
+                                               "they start")
 
     def __post_init__(self):
+        _require(0 <= self.word_embeddings_rate <= 1,
+                 f"word_embeddings_rate={self.word_embeddings_rate} must lie in [0, 1]; 1 is the others' rate.")
         _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
         _require_whole_numbers(self, ("warmup_steps",), least=0)
         _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")

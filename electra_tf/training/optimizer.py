@@ -52,8 +52,13 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         self._decays, self._factors = [], []
         for variable in variables:
             self._decays.append(self.config.weight_decay if is_decayed(variable.path) else 0.0)
-            self._factors.append(1.0 if self.config.layer_decay == 1 else layer_decay_factor(
-                variable.path, num_layers=self.num_layers, decay=self.config.layer_decay))
+            self._factors.append(self._factor(variable.path))
+
+    def _factor(self, path):
+        """What multiplies the learning rate of the variable of this name."""
+        factor = 1.0 if self.config.layer_decay == 1 else layer_decay_factor(
+            path, num_layers=self.num_layers, decay=self.config.layer_decay)
+        return factor * (self.config.word_embeddings_rate if path.endswith("word_embeddings") else 1.0)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Keras clips each replica's gradients before it adds them; clipping after the sum needs this hook.

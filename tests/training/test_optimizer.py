@@ -52,6 +52,8 @@ class NumpyAdamW:
                 step = m / (np.sqrt(v) + config.epsilon)
             decay = config.weight_decay if name in DECAYED else 0.0
             factor = config.layer_decay ** LAYERS_ABOVE[name]
+            if name.endswith("word_embeddings"):
+                factor *= config.word_embeddings_rate
             self.weights[name] -= rate * factor * (step + decay * self.weights[name])
 
 
@@ -76,6 +78,8 @@ def random_gradients(step, *, scale):
     ({"clip_norm": 1e9}, 1.0),
     ({"weight_decay": 0.3}, 1.0),
     ({"layer_decay": 0.7, "weight_decay": 0.1}, 1.0),
+    ({"layer_decay": 0.7, "word_embeddings_rate": 0.25}, 1.0),
+    ({"word_embeddings_rate": 0.0, "weight_decay": 0.1}, 1.0),
     ({"bias_correction": True}, 1.0),
     ({"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-2}, 0.1),
 ])
