@@ -3,13 +3,14 @@
 _PAPER_PRETRAINING = {"optimizer": {"learning_rate": 2e-4, "warmup_steps": 10_000}, "sequence_length": 512}
 
 # small ... large: the released code and table 6 of the paper; base and large: batch and steps of the paper.
-# tiny and mini are ours, sized for two CPU cores; one pass over little text needs no dropout. What tiny starts from is
-# worth hours to it (benchmarks/NOTES.md).
+# tiny and mini are ours, sized for two CPU cores; one pass over little text needs no dropout. What tiny's
+# words start from is worth hours to it, and joint updates would wash it out (benchmarks/NOTES.md).
 PRESET_SETTINGS = {
     "tiny": {
-        "model": {"vocabulary_size": 8192, "embedding_size": 64, "hidden_size": 128, "num_layers": 4, "num_heads": 2,
+        "model": {"vocabulary_size": 8192, "embedding_size": 128, "hidden_size": 128, "num_layers": 4, "num_heads": 2,
                   "intermediate_size": 512, "generator_size": 0.5, "hidden_dropout": 0.0, "attention_dropout": 0.0},
-        "optimizer": {"learning_rate": 5e-4, "warmup_steps": 2_000}, "first_embeddings": "cooccurrence",
+        "optimizer": {"learning_rate": 3e-4, "warmup_steps": 500, "word_embeddings_rate": 0.0},
+        "first_embeddings": "cooccurrence",
         "sequence_length": 64, "batch_size": 64, "train_steps": 20_000},
     "mini": {
         "model": {"vocabulary_size": 16384, "embedding_size": 96, "hidden_size": 192, "num_layers": 6, "num_heads": 3,

@@ -52,7 +52,7 @@ def pretrain(flags, folder):
                  sequence_length=64, output=folder / "records", workers=2)
     settings = config.with_overrides(config.preset("tiny"), [
         f"train_steps={flags.pretraining_steps}", "log_steps=50", "evaluation_steps=1000", "checkpoint_steps=200",
-        f"optimizer.warmup_steps={flags.pretraining_steps}"])
+        f"optimizer.warmup_steps={flags.pretraining_steps // 10}"])
     result = stations.run("Pretrain a tiny ELECTRA", electra_tf.pretrain, settings, data=folder / "records",
                           output=folder / "pretraining")
     return result, stations
