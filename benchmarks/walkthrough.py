@@ -113,6 +113,7 @@ def travel(name, data, folder):
             *(f"--{part}={path}" for part, path in labelled.items()), f"--label_column={journey.label_column}",
             f"--model={folder / 'run'}", f"--output={output}", *flags)
         accuracy[arm] = json.loads((output / "result.json").read_text())["test"]["accuracy"]
+    commit = json.loads((folder / "run" / "versions.json").read_text()).get("git_commit")
     manifest = json.loads((folder / "records" / "manifest.json").read_text())["splits"]["train"]
     last = json.loads((folder / "run" / "result.json").read_text())["validation"]
     row = {"corpus -> task": journey.what, "tokens": f"{manifest['kept_tokens'] / 1e6:.1f} M",
@@ -121,7 +122,7 @@ def travel(name, data, folder):
            "generator loss": round(last["generator_loss"], 2),
            "test accuracy": f"{accuracy['pretrained']:.1%}", "random weights": f"{accuracy['random weights']:.1%}"}
     return {"table": "walkthrough", "row": row, "command": "python benchmarks/walkthrough.py ../shared/data",
-            "machine": "2 CPU cores, other work beside", "seconds": seconds}
+            "machine": "2 CPU cores, other work beside", "commit": commit, "seconds": seconds}
 
 
 def main(data, *names):
