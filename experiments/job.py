@@ -60,7 +60,8 @@ def settings_from(flag_name, named):
 def run_job(main, flags_class, argv=None):
     """Reads the flags, calls `main(flags)` and ends the process.
 
-    Exit code 0 when `main` returns, 2 with one line on stderr for an InputError; any other error keeps its traceback.
+    Exit code 0 when `main` returns, 2 with one line on stderr for an InputError, 1 without a word where nobody reads
+    the output any more; any other error keeps its traceback.
 
     Args:
         main: function of one `flags_class`.
@@ -80,6 +81,10 @@ def run_job(main, flags_class, argv=None):
             print(help_text(table, argv[0], given))
         else:
             main(_resolve(table, given, job_name=pathlib.Path(argv[0]).stem))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except InputError as error:
         print(f"{pathlib.Path(argv[0]).name}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)

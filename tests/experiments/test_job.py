@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -231,3 +232,12 @@ def run(folder, *arguments):
     root = pathlib.Path(job.__file__).resolve().parents[1]
     return subprocess.run([sys.executable, folder / "divide.py", *arguments], cwd=folder, capture_output=True,
                           text=True, check=False, env={"PYTHONPATH": str(root), "PATH": ""})
+
+
+def test_a_job_whose_output_nobody_reads_ends_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "experiments/pretrain.py", "--help"], stdout=writing, stderr=subprocess.PIPE,
+                          cwd=pathlib.Path(job.__file__).parents[1], timeout=600, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")

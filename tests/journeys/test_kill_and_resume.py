@@ -76,7 +76,7 @@ class Job:
         """Sends a signal, if any; the exit code."""
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(timeout=300)
+        return self.process.wait(timeout=600)
 
     def errors(self):
         return self._errors.read_text()

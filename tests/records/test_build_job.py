@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def run(*flags):
     return subprocess.run([sys.executable, ROOT / "experiments" / "build_pretraining_data.py", *flags],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=600)
 
 
 def test_the_job_builds_records_with_two_workers(write_corpus, tmp_path, vocabulary):

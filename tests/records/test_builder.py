@@ -236,7 +236,7 @@ def test_a_killed_build_leaves_nothing_finished_and_can_be_started_again(build, 
     calls = {"first record": 1, "in the middle": len(appends) // 2, "before the manifest": len(appends) + 3}[place]
     command = [sys.executable, "-c", KILLED_BUILD, str(corpus), str(tmp_path / "vocabulary"), str(tmp_path / "records"),
                str(calls)]
-    killed = subprocess.run(command, capture_output=True, timeout=60)
+    killed = subprocess.run(command, capture_output=True, timeout=600)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "records").exists()
     left = [path.name for path in tmp_path.iterdir() if "partial" in path.name]

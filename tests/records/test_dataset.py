@@ -159,7 +159,7 @@ np.savez(sys.argv[2], **{name: [[part.numpy() for part in strategy.experimental_
 
 def test_a_strategy_gives_each_replica_its_rows_of_the_global_batch(records, tmp_path):
     subprocess.run([sys.executable, "-c", TWO_REPLICAS, str(records[0]), str(tmp_path / "batches.npz")], check=True,
-                   timeout=120, capture_output=True)
+                   timeout=600, capture_output=True)
     expected = examples(records[0], 24, start=3)
     with np.load(tmp_path / "batches.npz") as found:
         for name in NAMES:  # [batch, replica, row, ...]

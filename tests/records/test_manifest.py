@@ -97,4 +97,4 @@ def test_a_torn_manifest_is_refused_with_its_place(copy):
 def test_records_are_checked_without_tensorflow(records):
     code = ("import sys; from electra_tf.records.manifest import check_records; check_records(sys.argv[1]); "
             "sys.exit('tensorflow' in sys.modules)")
-    subprocess.run([sys.executable, "-c", code, str(records[0])], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(records[0])], check=True, timeout=600)

@@ -61,7 +61,7 @@ def test_a_script_without_a_main_guard_runs_once_and_passes_nothing_on(tmp_path)
                       "loaded = \"'fractions' in __import__('sys').modules\"\n"
                       "with worker_pool(2, functools.partial, eval, loaded) as work:\n"
                       "    print(*work([{}, {}]))\n")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600,
                           env={**os.environ, "PYTHONPATH": os.getcwd()})
     assert done.stdout == "the script runs\nFalse False\n", done.stderr
 
@@ -72,7 +72,7 @@ def test_workers_end_when_their_parent_is_killed():
             "with worker_pool(2, functools.partial, operator.call) as call:\n"
             "    print(*set(call([os.getpid] * 40)), flush=True)\n"
             "    os.kill(os.getpid(), signal.SIGKILL)\n")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     processes = [int(number) for number in done.stdout.split()]
     assert len(processes) == 2, done.stderr
     for process in processes:
