@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -28,23 +29,12 @@ class Journey:
 
     corpus: str
     what: str
-    labelled: str
+    labelled: Callable
     text_columns: str = "sentence"
     label_column: str = "label"
     vocabulary_flags: tuple[str, ...] = ()
     vocabulary_size: int = 8192
     train_steps: int = 2000
-
-
-JOURNEYS = {
-    "english_novels": Journey("novels_en/train-*.txt.xz", "English novels -> sentence polarity", "sentence_polarity"),
-    "wikipedia": Journey("wiki_en/train-00.txt.xz", "English Wikipedia, a quarter -> MRPC (pairs)", "mrpc",
-                         text_columns="#1 String,#2 String", label_column="Quality"),
-    "german": Journey("novels_de/train-00.txt.xz", "German novels -> which author wrote the paragraph", "authors",
-                      vocabulary_flags=("--nolowercase", "--nostrip_accents")),
-    "chinese": Journey("zh/*_zh*.txt.xz", "Chinese Wikipedia and classics -> ChnSentiCorp", "chnsenticorp",
-                       text_columns="text", vocabulary_size=16000),
-}
 
 
 def sentence_polarity(data, _):
@@ -87,6 +77,17 @@ def authors(data, folder):
     return {part: folder / f"{part}.tsv" for part in parts}
 
 
+JOURNEYS = {
+    "english_novels": Journey("novels_en/train-*.txt.xz", "English novels -> sentence polarity", sentence_polarity),
+    "wikipedia": Journey("wiki_en/train-00.txt.xz", "English Wikipedia, a quarter -> MRPC (pairs)", mrpc,
+                         text_columns="#1 String,#2 String", label_column="Quality"),
+    "german": Journey("novels_de/train-00.txt.xz", "German novels -> which author wrote the paragraph", authors,
+                      vocabulary_flags=("--nolowercase", "--nostrip_accents")),
+    "chinese": Journey("zh/*_zh*.txt.xz", "Chinese Wikipedia and classics -> ChnSentiCorp", chnsenticorp,
+                       text_columns="text", vocabulary_size=16000),
+}
+
+
 def run(job, *flags):
     """Runs a job; seconds it took."""
     began = time.monotonic()
@@ -104,7 +105,7 @@ def travel(name, data, folder):
                              "--sequence_length=64", f"--output={folder / 'records'}", "--workers=2")
     seconds["pretraining"] = run("pretrain", f"--data={folder / 'records'}", "--preset=tiny",
                                  f"--train_steps={journey.train_steps}", f"--output={folder / 'run'}")
-    labelled = globals()[journey.labelled](data, folder)
+    labelled = journey.labelled(data, folder)
     accuracy = {}
     for arm, flags in (("pretrained", ()), ("random weights", ("--random_weights",))):
         output = folder / arm.replace(" ", "_")

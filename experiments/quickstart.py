@@ -104,7 +104,7 @@ def report(folder, pretraining, tuned, stations):
     last = pretraining.metrics
     print(f"\nPretraining ended with generator accuracy {last['generator_accuracy']:.3f} and discriminator loss "
           f"{last['discriminator_loss']:.3f} (a constant guess has {last['constant_guess_loss']:.3f}): two minutes "
-          f"teach little, and fine-tuning gains nothing from them; expect that from hours.")
+          f"teach little; expect more from hours.")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,7 @@ def optimizer_for(config, *, train_steps=None, num_layers=0):
         same_size = [preset for preset in PRESETS.values() if preset.model.num_layers == config.num_layers
                      and preset.model.hidden_size == config.hidden_size]
         num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
-        config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10))
+        # A model made in Python starts its embeddings at random; a preset may hold them, but only those it has counted.
+        config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10), word_embeddings_rate=1.0)
     schedule = WarmupLinearDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps)
     return ElectraAdamW(schedule, config=config, num_layers=num_layers)

@@ -77,6 +77,9 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
 
     >>> pretrain(preset("small"), data="records", output="runs/small").metrics["discriminator_loss"]   # 0.21
     """
+    if not config.optimizer.word_embeddings_rate and config.first_embeddings == "random" and init_from is None:
+        raise InputError("optimizer.word_embeddings_rate=0 would keep random word embeddings; set it to 1, or start "
+                         "from --first_embeddings=cooccurrence or --init_from.")
     manifest, vocabulary = _read_data(data, config)
     config = replace(config, sequence_length=manifest.sequence_length,
                      model=replace(config.model, vocabulary_size=vocabulary.size))

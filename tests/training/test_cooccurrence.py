@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from electra_tf.config import ElectraConfig
+from electra_tf.errors import InputError
 from electra_tf.model.networks import ElectraDiscriminator
 from electra_tf.text.vocabulary import SPECIAL_PIECES
 from electra_tf.training import cooccurrence
@@ -15,6 +17,7 @@ from electra_tf.training.cooccurrence import (
     leading_factors,
     positive_pmi,
 )
+from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrain import pretrain
 from tests.training.tiny_run import tiny_config, tiny_vocabulary, write_records
 
@@ -123,3 +126,10 @@ def test_a_run_starts_with_them_where_its_settings_say_so_and_no_weights_are_giv
     pretrain(config, data=records, output=tmp_path / "initialised", init_from=tmp_path / "given")
     np.testing.assert_array_equal(started[0], embeddings_of(records, embedding_size=config.model.embedding_size))
     np.testing.assert_array_equal(started[1], given.weights_by_name()["encoder/embeddings/word_embeddings"].numpy())
+
+
+def test_random_embeddings_are_never_held(records, tmp_path):
+    with pytest.raises(InputError, match="word_embeddings_rate=0 would keep random word embeddings; set it to 1"):
+        pretrain(tiny_config(optimizer={"word_embeddings_rate": 0.0}), data=records, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert optimizer_for(ElectraConfig.from_preset("tiny"), train_steps=100).config.word_embeddings_rate == 1.0
