@@ -35,7 +35,7 @@ class Journey:
     fine_tuning_flags: tuple[str, ...] = ()
     vocabulary_flags: tuple[str, ...] = ()
     vocabulary_size: int = 8192
-    train_steps: int = 2000
+    train_steps: int = 1200
 
 
 def sentence_polarity(data, _):
