@@ -20,7 +20,7 @@ from electra_tf.tasks.finetune import finetune
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 ARMS = {"pretrained": False, "random weights": True}
-LEARNING_RATES = (3e-4, 6e-4, 1.2e-3)
+LEARNING_RATES = (3e-4, 6e-4)  # at 1.2e-3 random weights died
 SEEDS = (0, 1, 2)
 
 
