@@ -1,7 +1,9 @@
 """One folder for a model: config.json, model.safetensors, vocabulary/. Strict when it is read."""
 
 import dataclasses
+import hashlib
 import json
+import logging
 import pathlib
 
 import numpy as np
@@ -9,8 +11,9 @@ import safetensors
 import safetensors.numpy
 
 from electra_tf.config import ElectraConfig, from_dict, read_json, to_dict
+from electra_tf.convert.formats import FOREIGN, read_foreign, recognize
 from electra_tf.errors import InputError
-from electra_tf.files import new_folder
+from electra_tf.files import new_folder, sha256_of
 from electra_tf.text.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -28,6 +31,7 @@ class ModelFolder:
         vocabulary: Vocabulary or None.
         extra: dictionary of what else the kind needs (labels of a task, ...).
         path: where it was read.
+        told: sentences about what a conversion left out or assumed.
     """
 
     kind: str
@@ -36,6 +40,7 @@ class ModelFolder:
     vocabulary: Vocabulary | None
     extra: dict
     path: pathlib.Path
+    told: tuple = ()
 
     def encoder_weights(self):
         """The arrays under "encoder/", without the heads beside it."""
@@ -113,11 +118,13 @@ def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=N
             vocabulary.save(temporary / "vocabulary")
 
 
-def load_model_folder(folder):
-    """Reads a model folder, or a model that ships with the package, by name.
+def load_model_folder(folder, *, network="discriminator"):
+    """Reads a model folder of ours or of another program, or a model that ships with the package, by name.
 
     Args:
-        folder: a path, or a shipped name such as "tiny_en".
+        folder: a path, or a shipped name such as "tiny_en". A folder of the original implementation, of Hugging Face or
+            of KerasHub is recognised by its content and converted on the way.
+        network: which one is meant where a checkpoint of the original holds both.
 
     Returns:
         ModelFolder.
@@ -128,6 +135,12 @@ def load_model_folder(folder):
     path = pathlib.Path(folder)
     if not path.exists() and (SHIPPED_MODELS / str(folder)).is_dir():
         path = SHIPPED_MODELS / str(folder)
+    if recognize(path) in FOREIGN:
+        models = read_foreign(path)
+        model = next((one for one in models if one.kind == network), models[0])
+        for sentence in model.told:
+            logging.getLogger(__name__).info("%s: %s", folder, sentence)
+        return ModelFolder(model.kind, model.config, model.weights, model.vocabulary, model.extra, path, model.told)
     if not (path / "config.json").is_file():
         shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
         raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json "
@@ -151,3 +164,18 @@ def load_model_folder(folder):
         raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model {config.vocabulary_size}; "
                          f"they do not belong together.")
     return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path)
+
+
+def fingerprint(folder):
+    """SHA-256 of a model's weights: of the file that holds them, or of the arrays of a foreign folder.
+
+    >>> fingerprint("runs/small/discriminator")   # '9f86d081...'
+    """
+    path = pathlib.Path(folder)
+    if recognize(path) not in FOREIGN:
+        return sha256_of(path / "model.safetensors")
+    digest = hashlib.sha256()
+    for name, array in sorted(load_model_folder(path).weights.items()):
+        digest.update(name.encode("utf-8"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
