@@ -3,7 +3,8 @@
 import pathlib
 
 from electra_tf.config import read_json
-from electra_tf.convert import hugging_face
+from electra_tf.convert import hugging_face, keras_hub, original
+from electra_tf.errors import InputError
 
 OURS, ORIGINAL, HUGGING_FACE, KERAS_HUB = "electra_tf", "original", "huggingface", "keras_hub"
 FOREIGN = (ORIGINAL, HUGGING_FACE, KERAS_HUB)
@@ -29,7 +30,8 @@ def recognize(path):
             return KERAS_HUB
         if "model_type" in settings or "hidden_size" in settings:
             return HUGGING_FACE
-    return None
+        return None
+    return ORIGINAL if original.checkpoint_prefix(path) is not None else None
 
 
 def read_foreign(path):
@@ -43,4 +45,31 @@ def read_foreign(path):
 
     >>> read_foreign("google/electra-small-discriminator")[0].config.hidden_size   # 256
     """
-    return [hugging_face.read(path)]
+    read = {ORIGINAL: original.read, HUGGING_FACE: lambda folder: [hugging_face.read(folder)],
+            KERAS_HUB: lambda folder: [keras_hub.read(folder)]}[recognize(path)]
+    models = read(path)
+    for model in models:
+        # More rows than pieces are usual: tables are padded to a multiple of 8. Fewer cannot be.
+        if model.vocabulary is not None and model.vocabulary.size > model.config.vocabulary_size:
+            raise InputError(f"{path}: the vocabulary has {model.vocabulary.size} pieces, the word table only "
+                             f"{model.config.vocabulary_size} rows; they do not belong together.")
+    return models
+
+
+def write_foreign(folder, models, form):
+    """Writes models in one of the FOREIGN formats.
+
+    Args:
+        folder: an empty folder.
+        models: one PortableModel, or, for the original, discriminator and generator of one run.
+        form: one of FOREIGN.
+
+    Returns:
+        Tuple of sentences about what could not be written.
+
+    >>> write_foreign("electra-small", [model], "huggingface")
+    """
+    if form == ORIGINAL:
+        return original.write(folder, models)
+    (model,) = models
+    return {HUGGING_FACE: hugging_face.write, KERAS_HUB: keras_hub.write}[form](folder, model)

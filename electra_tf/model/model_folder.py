@@ -12,6 +12,7 @@ import safetensors.numpy
 
 from electra_tf.config import ElectraConfig, from_dict, read_json, to_dict
 from electra_tf.convert.formats import FOREIGN, read_foreign, recognize
+from electra_tf.convert.portable_model import PortableModel
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, sha256_of
 from electra_tf.text.vocabulary import Vocabulary
@@ -21,30 +22,14 @@ SHIPPED_MODELS = pathlib.Path(__file__).parent.parent / "pretrained"
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFolder:
-    """What a model folder holds.
+class ModelFolder(PortableModel):
+    """What a model folder holds: a PortableModel, and where it was read (`path`)."""
 
-    Attributes:
-        kind: "encoder", "discriminator", "generator", or a task such as "text_classifier".
-        config: ElectraConfig of the encoder.
-        weights: name -> numpy array.
-        vocabulary: Vocabulary or None.
-        extra: dictionary of what else the kind needs (labels of a task, ...).
-        path: where it was read.
-        told: sentences about what a conversion left out or assumed.
-    """
-
-    kind: str
-    config: ElectraConfig
-    weights: dict
-    vocabulary: Vocabulary | None
-    extra: dict
-    path: pathlib.Path
-    told: tuple = ()
+    path: pathlib.Path | None = None
 
     def encoder_weights(self):
         """The arrays under "encoder/", without the heads beside it."""
-        return {name: array for name, array in self.weights.items() if name.startswith("encoder/")}
+        return self.starting_with("encoder/")
 
 
 def named_weights(layer, *, prefix=""):
@@ -140,7 +125,7 @@ def load_model_folder(folder, *, network="discriminator"):
         model = next((one for one in models if one.kind == network), models[0])
         for sentence in model.told:
             logging.getLogger(__name__).info("%s: %s", folder, sentence)
-        return ModelFolder(model.kind, model.config, model.weights, model.vocabulary, model.extra, path, model.told)
+        return ModelFolder(**vars(model), path=path)
     if not (path / "config.json").is_file():
         shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
         raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json "
@@ -163,7 +148,7 @@ def load_model_folder(folder, *, network="discriminator"):
     if vocabulary is not None and vocabulary.size > config.vocabulary_size:
         raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model {config.vocabulary_size}; "
                          f"they do not belong together.")
-    return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path)
+    return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path=path)
 
 
 def fingerprint(folder):

@@ -86,7 +86,7 @@ class _Network(keras.Model):
         Raises:
             InputError: the folder holds another kind of model, or weights that do not fit.
         """
-        saved = load_model_folder(folder)
+        saved = load_model_folder(folder, network=cls.KIND)
         if saved.kind != cls.KIND:
             raise InputError(f"{folder} holds a model of kind {saved.kind!r}, not {cls.KIND!r}.")
         network = cls(replace(saved.config, **overrides), dtype=dtype)
