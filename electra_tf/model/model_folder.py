@@ -18,6 +18,7 @@ from electra_tf.files import new_folder, sha256_of
 from electra_tf.text.vocabulary import Vocabulary
 
 FORMAT = 1
+_NETWORKS = ("discriminator", "generator")
 SHIPPED_MODELS = pathlib.Path(__file__).parent.parent / "pretrained"
 
 
@@ -121,11 +122,8 @@ def load_model_folder(folder, *, network="discriminator"):
     if not path.exists() and (SHIPPED_MODELS / str(folder)).is_dir():
         path = SHIPPED_MODELS / str(folder)
     if recognize(path) in FOREIGN:
-        models = read_foreign(path)
-        model = next((one for one in models if one.kind == network), models[0])
-        for sentence in model.told:
-            logging.getLogger(__name__).info("%s: %s", folder, sentence)
-        return ModelFolder(**vars(model), path=path)
+        models = _converted(path)
+        return next((model for model in models if model.kind == network), models[0])
     if not (path / "config.json").is_file():
         shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
         raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json "
@@ -149,6 +147,33 @@ def load_model_folder(folder, *, network="discriminator"):
         raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model {config.vocabulary_size}; "
                          f"they do not belong together.")
     return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path=path)
+
+
+def load_networks(folder):
+    """What a folder holds: one model, or the discriminator and the generator of one pretraining.
+
+    Args:
+        folder: as for `load_model_folder`, or a folder with the model folders `discriminator` and `generator` inside.
+
+    Returns:
+        List of ModelFolder, the discriminator first.
+
+    >>> [network.kind for network in load_networks("original/electra_small")]   # ['discriminator', 'generator']
+    """
+    path = pathlib.Path(folder)
+    if recognize(path) in FOREIGN:
+        return _converted(path)
+    inner = [path / name for name in _NETWORKS if recognize(path / name) is not None]
+    if len(inner) == len(_NETWORKS) and recognize(path) is None:
+        return [load_model_folder(one) for one in inner]
+    return [load_model_folder(folder)]
+
+
+def _converted(path):
+    models = read_foreign(path)
+    for sentence in models[0].told:
+        logging.getLogger(__name__).info("%s: %s", path, sentence)
+    return [ModelFolder(**vars(model), path=path) for model in models]
 
 
 def fingerprint(folder):
