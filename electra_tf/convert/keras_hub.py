@@ -54,7 +54,7 @@ def read(folder):
     weights = to_our_names(_read_arrays(folder / WEIGHTS_FILE),
                            [*encoder_entries(config, KERAS_HUB), *pooler_entries(config)], where=folder)
     vocabulary = read_keras_hub(folder)
-    told = () if vocabulary is not None else (f"{folder} has no tokenizer, so the model has no vocabulary.",)
+    told = () if vocabulary is not None else (f"{folder} holds no tokenizer, hence no vocabulary.",)
     return PortableModel("encoder", config, weights, vocabulary, told=told)
 
 

@@ -82,7 +82,7 @@ def read(path):
     if slots:
         told += (f"Skipped {len(slots)} variables of the optimizer: {some_names(slots)}.",)
     if settings is None:
-        told += (f"There is no {SETTINGS_FILE}: the number of heads is the original's, one for 64 of the width.",)
+        told += (f"No {SETTINGS_FILE} says how many heads there are; the original has one for 64 of the width.",)
     is_bert = any(name.startswith("bert/") for name in arrays)
     models = _bert(arrays, settings, prefix) if is_bert else _electra(arrays, settings, prefix)
     return [dataclasses.replace(model, vocabulary=vocabulary, told=(*told, *model.told)) for model in models]

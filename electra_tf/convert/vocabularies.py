@@ -39,7 +39,7 @@ def read_vocabulary_beside(folder):
         pieces = _pieces_of(tokenizer, folder / _TOKENIZER)
         return Vocabulary(pieces, _settings_of(switches or {}, tokenizer)), ()
     if not (folder / PIECES_FILE).is_file():
-        return None, (f"{folder} has no vocabulary ({PIECES_FILE} or {_TOKENIZER}), so the model has none.",)
+        return None, (f"{folder} holds no vocabulary ({PIECES_FILE} or {_TOKENIZER}).",)
     if switches is not None:
         return Vocabulary.from_file(folder / PIECES_FILE, _settings_of(switches, {})), ()
     vocabulary = Vocabulary.from_file(folder / PIECES_FILE)

@@ -66,8 +66,10 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
     told = [sentence for model in models[:1] for sentence in model.told]
     if num_heads is not None:
         models = [_with_heads(model, num_heads, form) for model in models]
+        told.append(f"The number of heads is {num_heads}, as given.")
     if vocabulary is not None:
         models = [_with_vocabulary(model, vocabulary) for model in models]
+        told.append(f"The vocabulary is that of {vocabulary}, as given.")
     models = _select(models, part, source, told)
     output, folders = pathlib.Path(output), {}
     with new_folder(output) as temporary:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from electra_tf.convert import original
 from electra_tf.errors import InputError
+from electra_tf.model.convert_checkpoint import convert_checkpoint
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
@@ -120,8 +121,13 @@ def test_without_settings_the_heads_follow_the_originals_rule(tmp_path):
     folder = write_checkpoint(tmp_path / "ckpt", fixture_arrays(PretrainingFixture("proj"), "init"))
     discriminator, _ = original.read(folder)
     assert discriminator.config.num_heads == 1  # 32 wide
-    assert any("no bert_config.json" in sentence for sentence in discriminator.told)
+    assert any("No bert_config.json says how many heads" in sentence for sentence in discriminator.told)
     assert discriminator.vocabulary is None
+    done = convert_checkpoint(folder, tmp_path / "ours", to="electra_tf", num_heads=4, part="discriminator",
+                              vocabulary=shared_path(VOCABULARY))
+    saved = load_model_folder(tmp_path / "ours")
+    assert (saved.config.num_heads, saved.config.generator.num_heads, saved.vocabulary.size) == (4, 1, 160)
+    assert "The number of heads is 4, as given." in done.told
 
 
 def test_one_of_several_checkpoints_must_be_named(tmp_path):
