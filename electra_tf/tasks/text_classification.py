@@ -129,8 +129,8 @@ class ElectraTextClassifier(TextTask):
         if saved.vocabulary is None:
             raise InputError(f"{folder} has no vocabulary; a text classifier needs one.")
         if saved.kind == "generator":
-            raise InputError(f"{folder} holds a generator, which only proposes words for the discriminator and is "
-                             f"left behind after pretraining; give the discriminator of the same run.")
+            raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
+                             f"discriminator and is left behind after pretraining; give the discriminator of that run.")
         if labels is None and num_classes is not None:
             labels = range(num_classes)
         has_new_head = labels is not None

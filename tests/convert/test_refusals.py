@@ -81,9 +81,9 @@ def test_a_file_that_is_none_of_pytorch_is_refused(content, tmp_path):
 
 
 def test_a_generator_is_no_classifier_and_no_discriminator():
-    with pytest.raises(InputError, match="holds a generator, which only proposes words .*; give the discriminator"):
+    with pytest.raises(InputError, match="kind 'generator', which only proposes words .*; give the discriminator"):
         ElectraTextClassifier.from_preset(folder_of("generator"), labels=["a", "b"])
-    with pytest.raises(InputError, match="holds a generator"):
+    with pytest.raises(InputError, match="holds a model of kind 'generator'"):
         ElectraTextClassifier.from_preset(folder_of("generator"))
     with pytest.raises(InputError, match="kind 'generator', not 'discriminator'"):
         ElectraDiscriminator.from_preset(folder_of("generator"))
