@@ -6,12 +6,13 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	"$$name" -c '$(IS_SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help setup quickstart test slow lint lock
+.PHONY: help setup quickstart test slow interoperability lint lock
 
 help:
 	@echo "make quickstart   from raw text to a served model in under 10 minutes, after the install"
 	@echo "make test         the tests; arguments for pytest: make test ARGS='tests/text -x'"
 	@echo "make slow         the tests that take long: many kills, large comparisons"
+	@echo "make interoperability   checks against PyTorch and transformers, in an environment of their own (.venv-torch)"
 	@echo "make setup        the install alone; another Python: make setup PYTHON=/path/to/python3.12"
 	@echo "make lint         ruff over all code"
 	@echo "make lock         renew requirements.lock from setup.py"
@@ -27,6 +28,9 @@ test: setup
 slow: setup
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
+interoperability: setup .venv-torch/installed
+	@$(BIN)/python -m pytest -m interoperability $(ARGS)
+
 lint: setup
 	@$(BIN)/ruff check .
 
@@ -38,6 +42,13 @@ lint: setup
 	@# Wheels only, so that no compiler is needed; promise has no wheel and is pure Python.
 	@$(PIP_INSTALL) --require-hashes --only-binary :all: --no-binary promise -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# TORCH_ARGS is for pip: an index that has CPU wheels of torch saves 2 GB where the usual one has only those for GPUs.
+.venv-torch/installed: requirements-torch.txt
+	@echo "Installing PyTorch and transformers into .venv-torch."
+	@$(BIN)/python -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install --disable-pip-version-check $(TORCH_ARGS) -r requirements-torch.txt
 	@touch $@
 
 lock:

@@ -1,4 +1,4 @@
-"""Prints the README's tables from what they describe, and puts them in place: python docs/tables.py
+"""Prints the tables of the README and the guides from what they describe, in place: python docs/tables.py
 
 Presets come from electra_tf.config, results from benchmarks/results/*.json, one file for each result:
 {"table": ..., "row": {column: text or number or list of trials}, "command": ..., "machine": ...}.
@@ -20,7 +20,7 @@ from electra_tf.config import PRESETS
 from electra_tf.training.pretrainer import ElectraPretrainer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "coming_from_other_libraries.md")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -79,12 +79,13 @@ def with_tables(text):
 
 
 def main():
-    text = README.read_text(encoding="utf-8")
-    filled = with_tables(text)
-    if "--check" in sys.argv[1:]:
-        sys.exit(0 if filled == text else "README.md: a table is not what docs/tables.py prints; run it without "
-                                          "--check.")
-    README.write_text(filled, encoding="utf-8")
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        filled = with_tables(text)
+        if "--check" not in sys.argv[1:]:
+            page.write_text(filled, encoding="utf-8")
+        elif filled != text:
+            sys.exit(f"{page.name}: a table is not what docs/tables.py prints; run it without --check.")
 
 
 if __name__ == "__main__":

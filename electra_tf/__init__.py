@@ -19,6 +19,7 @@ _HOMES = {
     "electra_tf.records.builder": ("build_pretraining_data",),
     "electra_tf.records.dataset": ("pretraining_dataset",),
     "electra_tf.model.encoder": ("ElectraEncoder",),
+    "electra_tf.model.convert_checkpoint": ("convert_checkpoint",),
     "electra_tf.model.networks": ("ElectraGenerator", "ElectraDiscriminator"),
     "electra_tf.training.pretrainer": ("ElectraPretrainer",),
     "electra_tf.training.optimizer": ("optimizer_for",),

@@ -31,6 +31,9 @@ def _require_whole_numbers(config, names, *, least=1):
         _require(isinstance(value, int) and value >= least, f"{name}={value!r} must be a whole number from {least} up.")
 
 
+ACTIVATIONS = ("gelu", "gelu_tanh")
+
+
 @dataclasses.dataclass(frozen=True)
 class ElectraConfig:
     """Architecture of one ELECTRA: the discriminator, and its generator as fractions of it (recipe: paper, section 3).
@@ -49,6 +52,9 @@ class ElectraConfig:
     hidden_dropout: float = setting(0.1, "dropout rate of embeddings and layer outputs, 0..1")
     attention_dropout: float = setting(0.1, "dropout rate of attention probabilities, 0..1")
     layer_norm_epsilon: float = setting(1e-12, "added to the variance in every LayerNorm")
+    activation: str = setting("gelu", "feed-forward layers and discriminator head: gelu (exact, as the original) or "
+                                      "gelu_tanh (its tanh approximation, as KerasHub)")
+    has_tied_output: bool = setting(True, "the generator's output matrix is the word table, as in the original")
     initializer_range: float = setting(0.02, "standard deviation of the truncated normal that starts the weights")
     generator_size: float = setting(0.25, "generator width as a fraction of hidden_size")
     generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
@@ -61,6 +67,8 @@ class ElectraConfig:
         for name in ("hidden_dropout", "attention_dropout"):
             value = getattr(self, name)
             _require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
+        _require(self.activation in ACTIVATIONS,
+                 f"activation={self.activation!r} must be one of {', '.join(ACTIVATIONS)}.")
         for name in ("layer_norm_epsilon", "initializer_range"):
             _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
         for name in ("generator_size", "generator_depth"):

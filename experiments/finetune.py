@@ -20,7 +20,7 @@ class Flags:
     text_columns: tuple[str, ...] = job.required("column of the texts, or two for pairs: sentence1,sentence2; numbers "
                                                  "(0, -1) for a file without a line of names")
     label_column: str = job.required("column of the labels")
-    model: str = job.required("model folder, folder of a pretraining or fine-tuning run, or a shipped name: tiny_en")
+    model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en")
     output: str = job.required("folder of the run")
     task: str = config.setting("text_classification", "text_classification: one label for a text or a pair of texts")
     test: str | None = config.setting(None, "labelled set that is scored once, with the best weights")

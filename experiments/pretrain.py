@@ -20,7 +20,8 @@ class Flags:
     data: str = job.required("folder of records, as build_pretraining_data.py makes it")
     output: str = job.required("folder of the run; a killed or stopped run in it is resumed")
     preset: str = config.setting("small", "named size: tiny, mini, small, small_plus_plus, base or large")
-    init_from: str | None = config.setting(None, "run or model folder whose weights start the run")
+    init_from: str | None = config.setting(None, "run or model folder, of ours or another program, whose weights "
+                                                 "start the run")
     distribution: str = config.setting("one_device", "one_device, mirrored (all GPUs of this machine) or tpu")
     logical_devices: int | None = config.setting(None, "cut the CPU into this many devices, to try mirrored")
     settings: config.PretrainingConfig = job.settings_from("preset", _preset)

@@ -28,6 +28,7 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingCo
     (ElectraConfig, {"attention_dropout": -0.1}, r"attention_dropout=-0.1 must lie in \[0, 1\)"),
     (ElectraConfig, {"layer_norm_epsilon": 0.0}, "layer_norm_epsilon=0.0 must be above 0"),
     (ElectraConfig, {"initializer_range": -1.0}, "initializer_range=-1.0 must be above 0"),
+    (ElectraConfig, {"activation": "relu"}, "activation='relu' must be one of gelu, gelu_tanh"),
     (ElectraConfig, {"generator_size": 1.5}, r"generator_size=1.5 must lie in \(0, 1\]"),
     (ElectraConfig, {"generator_depth": 0.0}, r"generator_depth=0.0 must lie in \(0, 1\]"),
     (MaskingConfig, {"mask_rate": 1.0}, "mask_rate=1.0 must lie between 0 and 1"),

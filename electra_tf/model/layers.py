@@ -35,6 +35,25 @@ def gelu(values):
     return tf.cast((x * 0.5) * twice_cumulative, values.dtype), gradient
 
 
+def gelu_tanh(values):
+    """The tanh approximation of GELU, as KerasHub and Hugging Face's "gelu_new"; in float32 under every policy.
+
+    Args:
+        values: float tensor of any shape.
+
+    Returns:
+        A tensor like it.
+
+    >>> gelu_tanh(tf.constant([1.0]))   # [0.8412]
+    """
+    return tf.cast(tf.nn.gelu(tf.cast(values, tf.float32), approximate=True), values.dtype)
+
+
+def activation_of(config):
+    """The function that `config.activation` names."""
+    return {"gelu": gelu, "gelu_tanh": gelu_tanh}[config.activation]
+
+
 @tf.custom_gradient
 def normalize(values, gamma, beta, epsilon):
     """LayerNorm over the last axis: (x - mean) / sqrt(population variance + epsilon) * gamma + beta, in float32.

@@ -1,7 +1,9 @@
 """One folder for a model: config.json, model.safetensors, vocabulary/. Strict when it is read."""
 
 import dataclasses
+import hashlib
 import json
+import logging
 import pathlib
 
 import numpy as np
@@ -9,37 +11,26 @@ import safetensors
 import safetensors.numpy
 
 from electra_tf.config import ElectraConfig, from_dict, read_json, to_dict
+from electra_tf.convert.formats import FOREIGN, read_foreign, recognize
+from electra_tf.convert.portable_model import PortableModel
 from electra_tf.errors import InputError
-from electra_tf.files import new_folder
+from electra_tf.files import new_folder, sha256_of
 from electra_tf.text.vocabulary import Vocabulary
 
 FORMAT = 1
+_NETWORKS = ("discriminator", "generator")
 SHIPPED_MODELS = pathlib.Path(__file__).parent.parent / "pretrained"
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFolder:
-    """What a model folder holds.
+class ModelFolder(PortableModel):
+    """What a model folder holds: a PortableModel, and where it was read (`path`)."""
 
-    Attributes:
-        kind: "encoder", "discriminator", "generator", or a task such as "text_classifier".
-        config: ElectraConfig of the encoder.
-        weights: name -> numpy array.
-        vocabulary: Vocabulary or None.
-        extra: dictionary of what else the kind needs (labels of a task, ...).
-        path: where it was read.
-    """
-
-    kind: str
-    config: ElectraConfig
-    weights: dict
-    vocabulary: Vocabulary | None
-    extra: dict
-    path: pathlib.Path
+    path: pathlib.Path | None = None
 
     def encoder_weights(self):
         """The arrays under "encoder/", without the heads beside it."""
-        return {name: array for name, array in self.weights.items() if name.startswith("encoder/")}
+        return self.starting_with("encoder/")
 
 
 def named_weights(layer, *, prefix=""):
@@ -113,11 +104,13 @@ def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=N
             vocabulary.save(temporary / "vocabulary")
 
 
-def load_model_folder(folder):
-    """Reads a model folder, or a model that ships with the package, by name.
+def load_model_folder(folder, *, network="discriminator"):
+    """Reads a model folder of ours or of another program, or a model that ships with the package, by name.
 
     Args:
-        folder: a path, or a shipped name such as "tiny_en".
+        folder: a path, or a shipped name such as "tiny_en". A folder of the original implementation, of Hugging Face or
+            of KerasHub is recognised by its content and converted on the way.
+        network: which one is meant where a checkpoint of the original holds both.
 
     Returns:
         ModelFolder.
@@ -128,6 +121,9 @@ def load_model_folder(folder):
     path = pathlib.Path(folder)
     if not path.exists() and (SHIPPED_MODELS / str(folder)).is_dir():
         path = SHIPPED_MODELS / str(folder)
+    if recognize(path) in FOREIGN:
+        models = _converted(path)
+        return next((model for model in models if model.kind == network), models[0])
     if not (path / "config.json").is_file():
         shipped = sorted(entry.name for entry in SHIPPED_MODELS.glob("*") if (entry / "config.json").is_file())
         raise InputError(f"{folder} is not a model folder (no config.json in it); give a folder that holds config.json "
@@ -150,4 +146,46 @@ def load_model_folder(folder):
     if vocabulary is not None and vocabulary.size > config.vocabulary_size:
         raise InputError(f"{path}: the vocabulary has {vocabulary.size} pieces, the model {config.vocabulary_size}; "
                          f"they do not belong together.")
-    return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path)
+    return ModelFolder(description["kind"], config, weights, vocabulary, description["extra"], path=path)
+
+
+def load_networks(folder):
+    """What a folder holds: one model, or the discriminator and the generator of one pretraining.
+
+    Args:
+        folder: as for `load_model_folder`, or a folder with the model folders `discriminator` and `generator` inside.
+
+    Returns:
+        List of ModelFolder, the discriminator first.
+
+    >>> [network.kind for network in load_networks("original/electra_small")]   # ['discriminator', 'generator']
+    """
+    path = pathlib.Path(folder)
+    if recognize(path) in FOREIGN:
+        return _converted(path)
+    inner = [path / name for name in _NETWORKS if recognize(path / name) is not None]
+    if len(inner) == len(_NETWORKS) and recognize(path) is None:
+        return [load_model_folder(one) for one in inner]
+    return [load_model_folder(folder)]
+
+
+def _converted(path):
+    models = read_foreign(path)
+    for sentence in models[0].told:
+        logging.getLogger(__name__).info("%s: %s", path, sentence)
+    return [ModelFolder(**vars(model), path=path) for model in models]
+
+
+def fingerprint(folder):
+    """SHA-256 of a model's weights: of the file that holds them, or of the arrays of a foreign folder.
+
+    >>> fingerprint("runs/small/discriminator")   # '9f86d081...'
+    """
+    path = pathlib.Path(folder)
+    if recognize(path) not in FOREIGN:
+        return sha256_of(path / "model.safetensors")
+    digest = hashlib.sha256()
+    for name, array in sorted(load_model_folder(path).weights.items()):
+        digest.update(name.encode("utf-8"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()

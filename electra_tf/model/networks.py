@@ -6,7 +6,7 @@ import tensorflow as tf
 from electra_tf.config import replace
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
-from electra_tf.model.layers import LayerNorm, dense, gelu
+from electra_tf.model.layers import LayerNorm, activation_of, dense, gelu, initial_weights
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 
 
@@ -16,6 +16,7 @@ class DiscriminatorHead(keras.layers.Layer):
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
         self.config = config
+        self.activation = activation_of(config)
         self.dense = dense(config.hidden_size, config=config, name="dense", dtype=self.dtype_policy)
         self.output_dense = keras.layers.Dense(
             1, kernel_initializer="glorot_uniform", name="output", dtype=self.dtype_policy)
@@ -26,17 +27,21 @@ class DiscriminatorHead(keras.layers.Layer):
 
     def call(self, hidden):
         """[batch, length, hidden_size] -> float32 [batch, length]."""
-        return tf.cast(self.output_dense(gelu(self.dense(hidden)))[..., 0], tf.float32)
+        return tf.cast(self.output_dense(self.activation(self.dense(hidden)))[..., 0], tf.float32)
 
 
 class GeneratorHead(keras.layers.Layer):
-    """dense to the embedding width, GELU, LayerNorm, then the word table itself as output matrix, plus a bias."""
+    """dense to the embedding width, GELU, LayerNorm, then the word table itself as output matrix, plus a bias.
+
+    The GELU is the exact one whatever `config.activation` says, as in Hugging Face's models. With
+    `config.has_tied_output` False the output matrix is a table of its own.
+    """
 
     def __init__(self, config, *, embeddings, **kwargs):
         super().__init__(**kwargs)
         self.config = config
         # A method, so that Keras does not track the shared layer a second time.
-        self._word_embeddings = lambda: embeddings.word_embeddings
+        self._output_embeddings = lambda: embeddings.word_embeddings
         self.dense = dense(config.embedding_size, config=config, name="dense", dtype=self.dtype_policy)
         self.norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="norm", dtype=self.dtype_policy)
 
@@ -45,11 +50,15 @@ class GeneratorHead(keras.layers.Layer):
         self.norm.build((*input_shape[:-1], self.config.embedding_size))
         self.output_bias = self.add_weight(
             name="output_bias", shape=(self.config.vocabulary_size,), initializer="zeros", autocast=False)
+        if not self.config.has_tied_output:
+            table = self.add_weight(name="output_embeddings", initializer=initial_weights(self.config),
+                                    shape=(self.config.vocabulary_size, self.config.embedding_size))
+            self._output_embeddings = lambda: table
 
     def call(self, hidden):
         """[batch, slots, hidden_size] -> float32 [batch, slots, vocabulary_size]."""
         hidden = self.norm(gelu(self.dense(hidden)))
-        table = tf.cast(self._word_embeddings(), hidden.dtype)
+        table = tf.cast(self._output_embeddings(), hidden.dtype)
         flat = tf.matmul(tf.reshape(hidden, [-1, self.config.embedding_size]), table, transpose_b=True)
         logits = tf.reshape(flat, [tf.shape(hidden)[0], hidden.shape[1] or tf.shape(hidden)[1],
                                    self.config.vocabulary_size])
@@ -77,7 +86,7 @@ class _Network(keras.Model):
         Raises:
             InputError: the folder holds another kind of model, or weights that do not fit.
         """
-        saved = load_model_folder(folder)
+        saved = load_model_folder(folder, network=cls.KIND)
         if saved.kind != cls.KIND:
             raise InputError(f"{folder} holds a model of kind {saved.kind!r}, not {cls.KIND!r}.")
         network = cls(replace(saved.config, **overrides), dtype=dtype)

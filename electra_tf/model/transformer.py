@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.model.layers import Dropout, LayerNorm, dense, gelu
+from electra_tf.model.layers import Dropout, LayerNorm, activation_of, dense
 
 DROPOUTS_PER_LAYER = 3
 
@@ -55,6 +55,7 @@ class TransformerLayer(keras.layers.Layer):
         self.attention_dropout = Dropout(
             config.hidden_dropout, stream=stream + 1, name="attention_dropout", dtype=policy)
         self.attention_norm = LayerNorm(epsilon=config.layer_norm_epsilon, name="attention_norm", dtype=policy)
+        self.activation = activation_of(config)
         self.intermediate = dense(config.intermediate_size, config=config, name="intermediate", dtype=policy)
         self.output_dense = dense(config.hidden_size, config=config, name="output", dtype=policy)
         self.output_dropout = Dropout(config.hidden_dropout, stream=stream + 2, name="output_dropout", dtype=policy)
@@ -69,6 +70,6 @@ class TransformerLayer(keras.layers.Layer):
         attended = self.attention(hidden, padding_mask, training=training, random=random)
         attended = self.attention_dropout(attended, training=training, random=random)
         hidden = self.attention_norm(attended + hidden)
-        output = self.output_dense(gelu(self.intermediate(hidden)))
+        output = self.output_dense(self.activation(self.intermediate(hidden)))
         output = self.output_dropout(output, training=training, random=random)
         return self.output_norm(output + hidden)

@@ -11,7 +11,7 @@ import keras
 
 from electra_tf.config import to_dict
 from electra_tf.errors import InputError
-from electra_tf.files import sha256_of
+from electra_tf.model.model_folder import fingerprint
 from electra_tf.progress import Progress
 from electra_tf.tasks.classification_scores import METRICS, ClassificationScores
 from electra_tf.tasks.confusion_picture import draw_confusion
@@ -90,7 +90,7 @@ def finetune(config, *, train, validation, text_columns, label_column, model, ou
         dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
     classifier.compile(settings=config)
 
-    inputs = {"model": sha256_of(source / "model.safetensors"), **{name: _hash(rows) for name, rows in sets.items()}}
+    inputs = {"model": fingerprint(source), **{name: _hash(rows) for name, rows in sets.items()}}
     settings = {"task": task, "train": str(train), "validation": str(validation), "test": test and str(test),
                 "text_columns": list(text_columns), "label_column": label_column, "model": str(model), "metric": metric,
                 "random_weights": random_weights, **to_dict(config)}

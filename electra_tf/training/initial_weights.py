@@ -4,12 +4,14 @@ import dataclasses
 
 from electra_tf.config import ElectraConfig
 from electra_tf.errors import InputError
-from electra_tf.model.model_folder import assign_weights, load_model_folder
+from electra_tf.model.model_folder import assign_weights, load_networks
 from electra_tf.training.run_weights import is_run, read_run_weights
 
 # What must agree although no weight's shape may show it.
 _ARCHITECTURE = ("embedding_size", "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_positions",
-                 "num_segments", "layer_norm_epsilon")
+                 "num_segments", "layer_norm_epsilon", "activation")
+_SHARED = "encoder/embeddings/"  # a run stores them once, with the discriminator's
+_BY_PIECE = ("word_embeddings", "output_bias", "output_embeddings")  # a row for each piece
 _NEW_BESIDE = {"discriminator": ("generator/",), "encoder": ("generator/", "discriminator/head/")}
 
 
@@ -39,7 +41,8 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
     fills both networks: without such a start, a discriminator beside a generator that is far ahead learns nothing.
 
     Args:
-        folder: a pretraining run, or a model folder of kind discriminator or encoder, or a shipped name.
+        folder: a pretraining run; a model folder of kind discriminator or encoder, of ours or of another program; a
+            folder or original checkpoint with both networks; or a shipped name.
         config: ElectraConfig of the new run.
         vocabulary: Vocabulary of the records, which must be that of the weights.
         report: function of one sentence about damaged checkpoints of the other run.
@@ -62,15 +65,23 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
             return InitialWeights(_with_generator_as_discriminator(run.arrays), (), told + (
                 " It trained the generator alone, so the discriminator starts with the generator's encoder."))
         return InitialWeights(run.arrays, (), told)
-    saved = load_model_folder(folder)
+    saved, *others = load_networks(folder)
     if saved.kind not in _NEW_BESIDE:
         raise InputError(f"--init_from: {folder} holds a model of kind {saved.kind!r}; give a pretraining run, or a "
                          f"model folder of kind {' or '.join(map(repr, _NEW_BESIDE))}.")
     if saved.vocabulary is not None:
         _require_same_vocabulary(saved.vocabulary, vocabulary, folder)
     _require_same_architecture(saved.config, config, folder)
+    kept = ("encoder/", "head/") if saved.kind == "discriminator" else ("encoder/",)
+    arrays = {f"discriminator/{name}": _of_known_pieces(name, array, vocabulary)
+              for name, array in saved.weights.items() if name.startswith(kept)}
+    if others:
+        (generator,) = others
+        _require_same_architecture(generator.config, config.generator, folder, network="the generator's ")
+        arrays |= {f"generator/{name}": _of_known_pieces(name, array, vocabulary)
+                   for name, array in generator.weights.items() if not name.startswith(_SHARED)}
+        return InitialWeights(arrays, (), f"Weights of both networks from {folder}.")
     new = _NEW_BESIDE[saved.kind]
-    arrays = {f"discriminator/{name}": array for name, array in saved.weights.items()}
     return InitialWeights(arrays, new, (
         f"Weights of the {saved.kind} from {folder}; new: {' and '.join(name.rstrip('/') for name in new)}. A new "
         f"generator knows nothing, so the discriminator's task is easy until it has caught up."))
@@ -86,6 +97,11 @@ def _with_generator_as_discriminator(arrays):
     prefix = "generator/encoder/"
     return {**arrays, **{f"discriminator/encoder/{name.removeprefix(prefix)}": array
                          for name, array in arrays.items() if name.startswith(prefix)}}
+
+
+def _of_known_pieces(name, array, vocabulary):
+    """A table without the rows that only fill it up to a multiple of 8; a run has one row for each piece."""
+    return array[:vocabulary.size] if name.endswith(_BY_PIECE) else array
 
 
 def _require_same_vocabulary(found, wanted, folder):

@@ -97,6 +97,29 @@ def test_initial_weights_follow_the_original():
     assert all((variable.numpy() == 0).all() for name, variable in weights.items() if name.endswith(("bias", "beta")))
 
 
+def test_the_activation_acts_in_layers_and_discriminator_head_but_not_in_the_generator_head():
+    def outputs(**settings):
+        keras.utils.set_random_seed(4)
+        config = dataclasses.replace(CONFIG, initializer_range=1.0, **settings)
+        discriminator, generator = ElectraDiscriminator(config), ElectraGenerator(config)
+        hidden = tf.constant(np.random.default_rng(1).normal(size=(2, 5, 12)), tf.float32)
+        return [value.numpy() for value in (
+            discriminator.encoder(TOKEN_IDS), discriminator.head(hidden), generator.head(hidden))]
+    exact, approximate = outputs(), outputs(activation="gelu_tanh")
+    differences = [abs(one - other).max() for one, other in zip(exact, approximate, strict=True)]
+    assert differences[0] > 1e-5 and differences[1] > 1e-5 and differences[2] == 0
+
+
+def test_an_untied_generator_has_an_output_table_of_its_own():
+    generator = ElectraGenerator(dataclasses.replace(CONFIG, has_tied_output=False))
+    before = generator(TOKEN_IDS).numpy()
+    table = generator.weights_by_name()["head/output_embeddings"]
+    assert table.shape == (31, 6)
+    table.assign(table.numpy() + np.eye(31, 6))
+    assert (abs(generator(TOKEN_IDS).numpy() - before).max(axis=(0, 1)) > 1e-6).nonzero()[0].max() == 5
+    assert "head/output_embeddings" not in ElectraGenerator(CONFIG).weights_by_name()
+
+
 def test_padding_is_not_attended_to():
     encoder = ElectraEncoder(CONFIG)
     changed = np.where(PADDING_MASK == 1, TOKEN_IDS, 29)

@@ -1,5 +1,7 @@
 """The classifier against numpy: its head, its update, rows that weigh nothing; and how a Keras user works with it."""
 
+from math import erf
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.model.model_folder import load_model_folder
+from electra_tf.objective.random_bits import RandomSource
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
 from tests.tasks.tiny import reviews, save_networks, scatter_weights, tiny_config, tiny_vocabulary
@@ -57,6 +60,28 @@ def test_logits_are_a_dense_layer_on_the_first_token():
     np.testing.assert_allclose(classifier(features), expected, rtol=1e-5)
     assert classifier.predict(TEXTS, verbose=0) == pytest.approx(
         np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True), rel=1e-4)
+
+
+def test_a_head_with_a_hidden_layer_is_dense_exact_gelu_dense_and_trains(run, tmp_path):
+    keras.utils.set_random_seed(0)
+    classifier = ElectraTextClassifier.from_preset(run / "discriminator", labels=LABELS, head_hidden_layer=True)
+    scatter_weights(classifier, seed=1)
+    features, _ = batch_of(*BATCH)
+    first, weights = classifier.encoder(features).numpy()[:, 0], arrays(classifier)
+    hidden = first @ weights["classifier_hidden/kernel"] + weights["classifier_hidden/bias"]
+    hidden *= 0.5 * (1 + np.vectorize(erf)(hidden / np.sqrt(2)))
+    expected = hidden @ weights["classifier/kernel"] + weights["classifier/bias"]
+    np.testing.assert_allclose(classifier(features), expected, atol=1e-5)
+    classifier.fit(TEXTS, ["neg", "other", "pos"], epochs=2, verbose=0)
+    assert (arrays(classifier)["classifier_hidden/kernel"] != weights["classifier_hidden/kernel"]).any()
+    classifier.save_to_preset(tmp_path / "saved")
+    again = ElectraTextClassifier.from_preset(tmp_path / "saved")
+    np.testing.assert_array_equal(classifier(features), again(features))
+    # As Hugging Face's head, it drops on both sides of its hidden layer.
+    source = RandomSource(tf.constant(1), tf.constant([5, 6, 7], tf.int64))
+    again.dropout.rate = 0.0
+    again.encoder = ElectraEncoder(tiny_config(hidden_dropout=0.0, attention_dropout=0.0))
+    assert abs(again(features, training=True, random=source) - again(features)).numpy().max() > 1e-4
 
 
 def test_a_new_head_is_glorot_uniform(run):
