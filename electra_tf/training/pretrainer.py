@@ -12,7 +12,7 @@ from electra_tf.objective import random_bits
 from electra_tf.objective.corruption import corrupt
 from electra_tf.objective.losses import masked_language_model_loss, mean_loss, replaced_token_loss
 from electra_tf.objective.masking import SpecialIds, mask_tokens
-from electra_tf.objective.sampling import sample_tokens
+from electra_tf.objective.sampling import sample_replacements
 from electra_tf.training.metrics import DiscriminatorScores, Ratio
 
 # Offset of the evaluation's example numbers: its masks are never those of a training step.
@@ -92,9 +92,10 @@ class ElectraPretrainer(keras.Model):
         token_ids, segment_ids, padding_mask = rows
         logits = self.generator(masked.token_ids, segment_ids, padding_mask, positions=masked.positions,
                                 training=training, random=source)
-        uniforms = random_bits.uniform(source, stream=random_bits.GENERATOR_SAMPLES, count=masked.positions.shape[1])
-        sampled_ids = sample_tokens(logits, uniforms, temperature=self.masking.temperature)
-        corrupted = corrupt(token_ids, masked, sampled_ids=sampled_ids)
+        sampled_ids = sample_replacements(logits, masked.original_ids, masking=self.masking, source=source)
+        # Only draws with replacement can repeat a position.
+        repeated = self.masking.repeated_positions if self.masking.mask_sampling == "with_replacement" else None
+        corrupted = corrupt(token_ids, masked, sampled_ids=sampled_ids, repeated_positions=repeated)
         generator_loss, masked_count = masked_language_model_loss(
             logits, masked.original_ids, is_masked=masked.is_masked)
         best_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
