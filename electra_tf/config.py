@@ -21,6 +21,8 @@ from electra_tf.settings import read_json as read_json
 from electra_tf.settings import to_dict as to_dict
 from electra_tf.settings import with_overrides as with_overrides
 
+POSITION_TYPES = ("learned", "sinusoidal", "relative")
+
 
 @dataclasses.dataclass(frozen=True)
 class ElectraConfig:
@@ -43,13 +45,19 @@ class ElectraConfig:
     initializer_range: float = setting(0.02, "standard deviation of the truncated normal that starts the weights")
     generator_size: float = setting(0.25, "generator width as a fraction of hidden_size")
     generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
+    position_type: str = setting("learned", "learned positions; sinusoidal, a fixed table; or relative, a learned bias "
+                                            "of each head for each distance up to 32")
+    embedding_gate: bool = setting(False, "multiply the embeddings by a learned sigmoid gate of themselves")
+    drop_connect: float = setting(0.0, "rate at which entries of the attention output's and the feed-forward kernels "
+                                       "are dropped in training, 0..1")
 
     def __post_init__(self):
+        require_one_of(self, "position_type", POSITION_TYPES)
         require_whole_numbers(self, ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
                                       "intermediate_size", "max_positions", "num_segments"))
         require(self.hidden_size % self.num_heads == 0,
                  f"num_heads={self.num_heads} must divide hidden_size={self.hidden_size} without remainder.")
-        for name in ("hidden_dropout", "attention_dropout"):
+        for name in ("hidden_dropout", "attention_dropout", "drop_connect"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
         for name in ("layer_norm_epsilon", "initializer_range"):
@@ -124,6 +132,57 @@ class MaskingConfig:
         return max(1, int((self.mask_rate + 0.005) * sequence_length))
 
 
+OBJECTIVES = ("electra", "electra_15", "mlm", "electric", "replace_mlm", "all_tokens_mlm", "adversarial")
+GENERATORS = ("masked", "two_tower", "uniform")
+SHARED_PARTS = ("embeddings", "token_position", "nothing", "everything")
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveConfig:
+    """What the networks are trained for, and what they have in common (docs/recipes.md says what each word means).
+
+    >>> ObjectiveConfig(name="electric", generator="two_tower").name   # 'electric'
+    """
+
+    name: str = setting("electra", "electra, electra_15, mlm, electric, replace_mlm, all_tokens_mlm or adversarial")
+    generator: str = setting("masked", "masked: a masked language model; two_tower: a left-to-right and a "
+                                       "right-to-left one; uniform: any piece is as likely as any other")
+    shared: str = setting("embeddings", "what both networks share: embeddings, token_position (the paper's), nothing, "
+                                        "or everything but the heads")
+    freeze_generator: bool = setting(False, "leave the generator as it starts: the second stage of two")
+    label_smoothing: float = setting(0.0, "share of the generator's target that is spread over all pieces, 0..1")
+    reorder_rate: float = setting(0.0, "share of places at which three tokens are rotated before masking, 0..1")
+
+    def __post_init__(self):
+        require_one_of(self, "name", OBJECTIVES)
+        require_one_of(self, "generator", GENERATORS)
+        require_one_of(self, "shared", SHARED_PARTS)
+        for name in ("label_smoothing", "reorder_rate"):
+            require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
+        require(self.name != "electric" or self.generator == "two_tower",
+                f"name='electric' needs generator='two_tower', which tells how likely each token is; found "
+                f"generator={self.generator!r}.")
+        require(self.name not in ("mlm", "adversarial") or self.generator == "masked",
+                f"name={self.name!r} needs generator='masked'; found generator={self.generator!r}.")
+        require(self.shared != "everything" or self.generator == "masked",
+                f"shared='everything' needs generator='masked'; found generator={self.generator!r}.")
+        require(not self.freeze_generator or (self.shared == "nothing" and self.name not in ("mlm", "adversarial")),
+                "freeze_generator=True needs shared='nothing' and an objective that trains another network: what is "
+                "shared would move.")
+
+
+def generator_of(model, objective):
+    """ElectraConfig of the generator under an objective.
+
+    >>> generator_of(ElectraConfig(), ObjectiveConfig(name="mlm")).hidden_size   # 256, the whole network
+    """
+    if objective.name == "mlm" or objective.shared == "everything":
+        return model
+    if objective.shared == "nothing":  # its embeddings are as wide as its layers, as in the original
+        return replace(model.generator, embedding_size=model.generator.hidden_size)
+    return model.generator
+
+
 CLIP_ROWS = ("merged", "separate")
 
 
@@ -183,6 +242,7 @@ class PretrainingConfig:
 
     model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
     masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
+    objective: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     sequence_length: int | None = setting(None, "tokens in a row, [CLS] and [SEP] included; left out, the "
                                                 "records' length")

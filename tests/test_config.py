@@ -11,13 +11,14 @@ from electra_tf.config import (
     ElectraConfig,
     FineTuningConfig,
     MaskingConfig,
+    ObjectiveConfig,
     OptimizerConfig,
     PretrainingConfig,
 )
 from electra_tf.errors import InputError
 from electra_tf.presets import PRESET_SETTINGS
 
-SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig)
+SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig)
 
 
 @pytest.mark.parametrize(("config_class", "values", "message"), [
@@ -42,6 +43,8 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingCo
     (OptimizerConfig, {"epsilon": 0.0}, "epsilon=0.0 must be above 0"),
     (OptimizerConfig, {"clip_norm": 0.0}, "clip_norm=0.0 must be above 0; a large number means no clipping"),
     (OptimizerConfig, {"layer_decay": 1.2}, r"layer_decay=1.2 must lie in \(0, 1\]"),
+    (ElectraConfig, {"position_type": "random"}, "position_type='random' must be one of learned, sinusoidal, relati"),
+    (ElectraConfig, {"drop_connect": 1.0}, r"drop_connect=1.0 must lie in \[0, 1\)"),
     (MaskingConfig, {"mask_sampling": "often"}, "mask_sampling='often' must be one of without_replacement, with_re"),
     (MaskingConfig, {"repeated_positions": "last"}, "repeated_positions='last' must be one of first, average"),
     (MaskingConfig, {"sampler": "argmax"}, "sampler='argmax' must be one of cumulative, gumbel"),

@@ -162,3 +162,9 @@ def mask_tokens(token_ids, padding_mask, *, masking, special_ids, source):
     shows_symbol = random_bits.uniform(source, stream=random_bits.MASK_SYMBOLS, count=slots) < masking.mask_symbol_rate
     return hide_tokens(token_ids, positions, is_masked=is_masked, shows_symbol=shows_symbol, mask_id=special_ids.mask,
                        repeats=with_replacement)
+
+
+def masked_places(masked, *, length):
+    """bool [batch, length], where a slot in use points; `masked` is Masked."""
+    hits = tf.one_hot(masked.positions, length, on_value=True, off_value=False, dtype=tf.bool)  # [batch, slots, length]
+    return tf.reduce_any(hits & masked.is_masked[..., None], axis=1)

@@ -62,7 +62,7 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
         found.append(_generator_does_not_learn(last[-1], unigram))
     if all(window["sampled_originals"] > _ONLY_ORIGINALS for window in last):
         found.append(_generator_samples_only_originals(last[-1]))
-    elif tokens >= discriminator_tokens and all(
+    elif tokens >= discriminator_tokens and all(window["constant_guess_loss"] > 0 and
             window["discriminator_loss"] > _CONSTANT_GUESS_SHARE * window["constant_guess_loss"] for window in last):
         found.append(_discriminator_at_constant_guess(last[-1]))
     return found

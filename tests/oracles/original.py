@@ -21,7 +21,9 @@ def our_name(name):
 
     >>> our_name("electra/encoder/layer_0/output/dense/kernel")   # 'discriminator/encoder/layer_0/output/kernel'
     """
-    for theirs, ours in (("electra/", "discriminator/encoder/"), ("generator/", "generator/encoder/"),
+    for theirs, ours in (("generator_ltr/", "generator/left/"), ("generator_rtl/", "generator/right/"),
+                         ("cloze_predictions/", "generator/head/"),
+                         ("electra/", "discriminator/encoder/"), ("generator/", "generator/encoder/"),
                          ("generator_predictions/", "generator/head/"),
                          ("discriminator_predictions/", "discriminator/head/")):
         if name.startswith(theirs):
@@ -30,7 +32,7 @@ def our_name(name):
     name = name.replace("/token_type_embeddings", "/segment_embeddings")
     name = name.replace("embeddings/LayerNorm", "embeddings/norm").replace("head/LayerNorm", "head/norm")
     name = name.replace("discriminator/head/dense_1", "discriminator/head/output")
-    if match := re.match(r"(.*/encoder/)encoder/(layer_\d+)/(.*)/(\w+)$", name):
+    if match := re.match(r"(.*/(?:encoder|left|right)/)encoder/(layer_\d+)/(.*)/(\w+)$", name):
         network, layer, part, kind = match.groups()
         name = f"{network}{layer}/{_ENCODER_PARTS[part]}/{kind}"
     return name
