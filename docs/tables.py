@@ -1,4 +1,4 @@
-"""Prints the README's tables from what they describe, and puts them in place: python docs/tables.py
+"""Prints the tables of README and docs from what they describe, and puts them in place: python docs/tables.py
 
 Presets come from electra_tf.config, results from benchmarks/results/*.json, one file for each result:
 {"table": ..., "row": {column: text or number or list of trials}, "command": ..., "machine": ...}.
@@ -20,7 +20,7 @@ from electra_tf.config import PRESETS
 from electra_tf.training.pretrainer import ElectraPretrainer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "recipes.md"]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -48,6 +48,8 @@ def results_table(table):
     """
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
     results = [result for result in results if result["table"] == table]
+    if not results:
+        return "No result yet."
     rows = [result["row"] for result in results]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
@@ -79,12 +81,13 @@ def with_tables(text):
 
 
 def main():
-    text = README.read_text(encoding="utf-8")
-    filled = with_tables(text)
-    if "--check" in sys.argv[1:]:
-        sys.exit(0 if filled == text else "README.md: a table is not what docs/tables.py prints; run it without "
-                                          "--check.")
-    README.write_text(filled, encoding="utf-8")
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        filled = with_tables(text)
+        if "--check" not in sys.argv[1:]:
+            page.write_text(filled, encoding="utf-8")
+        elif filled != text:
+            sys.exit(f"{page.name}: a table is not what docs/tables.py prints; run it without --check.")
 
 
 if __name__ == "__main__":

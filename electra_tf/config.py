@@ -7,9 +7,10 @@ Every default lives here and nowhere else. Job flags are made from the fields (n
 import dataclasses
 import math
 
-from electra_tf.presets import PRESET_SETTINGS
+from electra_tf.presets import PRESET_SETTINGS, RECIPE_SETTINGS
 from electra_tf.settings import (
     from_dict,
+    merged,
     replace,
     require,
     require_one_of,
@@ -357,3 +358,24 @@ def preset(name):
     if name not in PRESETS:
         raise unknown_name_error("preset", name, PRESETS)
     return PRESETS[name]
+
+
+RECIPES = tuple(RECIPE_SETTINGS)
+
+
+def with_recipe(config, name):
+    """Settings with all that a named recipe says of them; the rest stays as it is.
+
+    Args:
+        config: PretrainingConfig or FineTuningConfig.
+        name: "ours", "paper" or "original" (docs/recipes.md).
+
+    Raises:
+        InputError: no such recipe.
+
+    >>> with_recipe(preset("small"), "original").masking.mask_sampling   # 'with_replacement'
+    """
+    if name not in RECIPE_SETTINGS:
+        raise unknown_name_error("recipe", name, RECIPE_SETTINGS)
+    part = "pretraining" if isinstance(config, PretrainingConfig) else "fine_tuning"
+    return merged(config, RECIPE_SETTINGS[name][part])

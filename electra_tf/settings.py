@@ -100,6 +100,15 @@ def from_dict(config_class, values):
     return config_class(**{name: _convert(hints[name], value, name) for name, value in values.items()})
 
 
+def merged(config, values):
+    """Settings with those of nested dictionaries put over them.
+
+    >>> merged(PretrainingConfig(), {"masking": {"mask_rate": 0.25}}).masking.mask_rate   # 0.25
+    """
+    return replace(config, **{name: merged(getattr(config, name), value) if isinstance(value, dict) else value
+                              for name, value in values.items()})
+
+
 def with_overrides(config, assignments):
     """Settings changed by dotted names, as in `--set optimizer.learning_rate=1e-3`.
 

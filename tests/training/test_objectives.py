@@ -194,8 +194,9 @@ def test_reordered_tokens_count_as_replaced_and_the_generator_must_tell_what_sto
 
 
 def test_what_is_shared_is_one_variable():
-    named = {name: ElectraPretrainer(tiny_config().model, objective=ObjectiveConfig(**OBJECTIVES[name])).weights_by_name()
-             for name in ("electra", "token_position", "nothing_shared", "everything_shared")}
+    def weights_of(name):
+        return ElectraPretrainer(tiny_config().model, objective=ObjectiveConfig(**OBJECTIVES[name])).weights_by_name()
+    named = {name: weights_of(name) for name in ("electra", "token_position", "nothing_shared", "everything_shared")}
     shared = {name: {weight.removeprefix("generator/") for weight in weights
                      if weight.startswith("generator/encoder/embeddings/")} for name, weights in named.items()}
     own = {"encoder/embeddings/segment_embeddings", "encoder/embeddings/norm/gamma", "encoder/embeddings/norm/beta"}
