@@ -144,8 +144,8 @@ GUESSES = {"masked": masked_guesses, "two_tower": two_tower_guesses, "uniform": 
 def replaced_tokens(model, rows, guesses, corrupted: Corrupted, *, training):
     """Which tokens were replaced? Asked of every token, or with electra_15 of the masked ones."""
     logits = _discriminator_logits(model, rows, corrupted, training)
-    places = rows.is_place if model.objective.name == "electra_15" else rows.padding_mask
-    loss, _ = replaced_token_loss(logits, corrupted.is_replaced, padding_mask=places)
+    loss, _ = replaced_token_loss(
+        logits, corrupted.is_replaced, padding_mask=judged_places(model.objective, rows))
     return Judgement(loss, logits, corrupted.is_replaced)
 
 
@@ -194,6 +194,11 @@ def deceiving_loss(model, rows, sampled_ids, guesses, judgement, *, training):
                             rewards=tf.gather(losses, rows.masked.positions, batch_dims=1))[0]
 
 
+def judged_places(objective, rows):
+    """What the main network answers for: 0/1 or bool, [batch, length], or [batch, slots] with replace_mlm."""
+    return {"electra_15": rows.is_place, "replace_mlm": rows.masked.is_masked}.get(objective.name, rows.padding_mask)
+
+
 def loss_weights(objective, rows):
     """What divides both losses: float32 [2], the numbers of tokens that the generator and the main network answer for.
 
@@ -202,5 +207,5 @@ def loss_weights(objective, rows):
         rows: Rows.
     """
     guessed = rows.is_candidate if objective.generator == "two_tower" else rows.masked.is_masked
-    judged = {"electra_15": rows.is_place, "replace_mlm": rows.masked.is_masked}.get(objective.name, rows.padding_mask)
-    return tf.stack([tf.reduce_sum(tf.cast(places, tf.float32)) for places in (guessed, judged)])
+    return tf.stack([tf.reduce_sum(tf.cast(places, tf.float32))
+                     for places in (guessed, judged_places(objective, rows))])

@@ -22,6 +22,7 @@ from electra_tf.training.objectives import (
     baseline_head,
     deceiving_loss,
     generator_network,
+    judged_places,
     loss_weights,
     main_network,
 )
@@ -186,7 +187,8 @@ class ElectraPretrainer(keras.Model):
         if self.discriminator is not None and self.discriminator_weight:
             self.discriminator_loss.update_state(forward.discriminator_loss_sum, judged_weight)
         if forward.discriminator_logits is not None:
-            self.scores.update_state(forward.discriminator_logits, forward.is_replaced, rows.padding_mask)
+            self.scores.update_state(
+                forward.discriminator_logits, forward.is_replaced, judged_places(self.objective, rows))
 
     def weights_by_name(self):
         """Name -> variable of all networks; shared ones appear once, under "discriminator/"."""

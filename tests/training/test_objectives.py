@@ -151,6 +151,10 @@ def test_electra_15_asks_about_masked_tokens_only(trained, batches):
     losses = np.log1p(np.exp(np.where(labels, -logits, logits)))
     np.testing.assert_allclose(forward.discriminator_loss_sum, losses[places].sum(), rtol=1e-5)
     np.testing.assert_array_equal(rows.is_place, places)
+    pretrainer.reset_metrics()
+    pretrainer.test_step(batches[1])
+    scores = pretrainer.scores
+    assert scores.originals.numpy().sum() + scores.replaced.numpy().sum() == places.sum()
 
 
 def test_the_reward_of_an_adversarial_generator_is_the_discriminators_loss_at_its_samples(trained, batches):
