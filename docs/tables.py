@@ -20,7 +20,7 @@ from electra_tf.config import PRESETS
 from electra_tf.training.pretrainer import ElectraPretrainer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "coming_from_other_libraries.md")
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("coming_from_other_libraries.md", "recipes.md"))]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -48,6 +48,8 @@ def results_table(table):
     """
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
     results = [result for result in results if result["table"] == table]
+    if not results:
+        return "No result yet."
     rows = [result["row"] for result in results]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])

@@ -9,8 +9,8 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "electra_tf.config": ("ElectraConfig", "MaskingConfig", "OptimizerConfig", "PretrainingConfig",
-                          "FineTuningConfig", "PRESETS"),
+    "electra_tf.config": ("ElectraConfig", "MaskingConfig", "ObjectiveConfig", "OptimizerConfig",
+                          "PretrainingConfig", "FineTuningConfig", "PRESETS"),
     "electra_tf.errors": ("InputError",),
     "electra_tf.text.vocabulary": ("Vocabulary", "TextSettings"),
     "electra_tf.text.tokenizer": ("Tokenizer",),

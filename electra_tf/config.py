@@ -5,30 +5,24 @@ Every default lives here and nowhere else. Job flags are made from the fields (n
 """
 
 import dataclasses
-import difflib
-import json
 import math
-import types
-import typing
 
-from electra_tf.errors import InputError
-from electra_tf.presets import PRESET_SETTINGS
+from electra_tf.presets import PRESET_SETTINGS, RECIPE_SETTINGS
+from electra_tf.settings import (
+    from_dict,
+    merged,
+    replace,
+    require,
+    require_one_of,
+    require_whole_numbers,
+    setting,
+    unknown_name_error,
+)
+from electra_tf.settings import read_json as read_json
+from electra_tf.settings import to_dict as to_dict
+from electra_tf.settings import with_overrides as with_overrides
 
-
-def setting(default, description):
-    """A dataclass field with its one-line description, from which a job's flag takes its help text."""
-    return dataclasses.field(default=default, metadata={"help": description})
-
-
-def _require(condition, message):
-    if not condition:
-        raise InputError(message)
-
-
-def _require_whole_numbers(config, names, *, least=1):
-    for name in names:
-        value = getattr(config, name)
-        _require(isinstance(value, int) and value >= least, f"{name}={value!r} must be a whole number from {least} up.")
+POSITION_TYPES = ("learned", "sinusoidal", "relative")
 
 
 ACTIVATIONS = ("gelu", "gelu_tanh")
@@ -58,22 +52,27 @@ class ElectraConfig:
     initializer_range: float = setting(0.02, "standard deviation of the truncated normal that starts the weights")
     generator_size: float = setting(0.25, "generator width as a fraction of hidden_size")
     generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
+    position_type: str = setting("learned", "learned positions; sinusoidal, a fixed table; or relative, a learned bias "
+                                            "of each head for each distance up to 32")
+    embedding_gate: bool = setting(False, "multiply the embeddings by a learned sigmoid gate of themselves")
+    drop_connect: float = setting(0.0, "rate at which entries of the attention output's and the feed-forward kernels "
+                                       "are dropped in training, 0..1")
 
     def __post_init__(self):
-        _require_whole_numbers(self, ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
+        require_one_of(self, "position_type", POSITION_TYPES)
+        require_whole_numbers(self, ("vocabulary_size", "embedding_size", "hidden_size", "num_layers", "num_heads",
                                       "intermediate_size", "max_positions", "num_segments"))
-        _require(self.hidden_size % self.num_heads == 0,
+        require(self.hidden_size % self.num_heads == 0,
                  f"num_heads={self.num_heads} must divide hidden_size={self.hidden_size} without remainder.")
-        for name in ("hidden_dropout", "attention_dropout"):
+        for name in ("hidden_dropout", "attention_dropout", "drop_connect"):
             value = getattr(self, name)
-            _require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
-        _require(self.activation in ACTIVATIONS,
-                 f"activation={self.activation!r} must be one of {', '.join(ACTIVATIONS)}.")
+            require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
+        require_one_of(self, "activation", ACTIVATIONS)
         for name in ("layer_norm_epsilon", "initializer_range"):
-            _require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
+            require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
         for name in ("generator_size", "generator_depth"):
             value = getattr(self, name)
-            _require(0 < value <= 1, f"{name}={value} must lie in (0, 1]: a fraction of the discriminator.")
+            require(0 < value <= 1, f"{name}={value} must lie in (0, 1]: a fraction of the discriminator.")
 
     @property
     def head_size(self):
@@ -105,6 +104,11 @@ class ElectraConfig:
         return replace(preset(name).model, **overrides)
 
 
+MASK_SAMPLINGS = ("without_replacement", "with_replacement")
+REPEATED_POSITIONS = ("first", "average")
+SAMPLERS = ("cumulative", "gumbel")
+
+
 @dataclasses.dataclass(frozen=True)
 class MaskingConfig:
     """How tokens are chosen for the generator, and how its samples are drawn (paper, section 3.1).
@@ -115,15 +119,79 @@ class MaskingConfig:
     mask_rate: float = setting(0.15, "fraction of the tokens that the generator must predict, 0..1")
     mask_symbol_rate: float = setting(0.85, "fraction of the chosen tokens shown as [MASK]; the others stay visible")
     temperature: float = setting(1.0, "divides the generator's logits before sampling")
+    mask_sampling: str = setting("without_replacement", "without_replacement, or with_replacement as in the original's "
+                                                        "code, where 7 to 12 % of the tokens are drawn twice")
+    repeated_positions: str = setting("first", "which sample a token that was drawn twice gets: the first, or the "
+                                               "average of the ids as in the original's code, which is another word")
+    sampler: str = setting("cumulative", "how samples are drawn, from the same distribution: cumulative (one random "
+                                         "number each), or gumbel as in the original (one for each piece)")
+    disallow_correct: bool = setting(False, "never sample the original token")
 
     def __post_init__(self):
-        _require(0 < self.mask_rate < 1, f"mask_rate={self.mask_rate} must lie between 0 and 1; 0.15 masks 15 %.")
-        _require(0 <= self.mask_symbol_rate <= 1, f"mask_symbol_rate={self.mask_symbol_rate} must lie in [0, 1].")
-        _require(self.temperature > 0, f"temperature={self.temperature} must be above 0; 1 samples from it as it is.")
+        require_one_of(self, "mask_sampling", MASK_SAMPLINGS)
+        require_one_of(self, "repeated_positions", REPEATED_POSITIONS)
+        require_one_of(self, "sampler", SAMPLERS)
+        require(0 < self.mask_rate < 1, f"mask_rate={self.mask_rate} must lie between 0 and 1; 0.15 masks 15 %.")
+        require(0 <= self.mask_symbol_rate <= 1, f"mask_symbol_rate={self.mask_symbol_rate} must lie in [0, 1].")
+        require(self.temperature > 0, f"temperature={self.temperature} must be above 0; 1 samples from it as it is.")
 
     def max_masked(self, sequence_length):
         """Number of slots for masked positions in a row of `sequence_length` tokens (19 for 128 at 15 %)."""
         return max(1, int((self.mask_rate + 0.005) * sequence_length))
+
+
+OBJECTIVES = ("electra", "electra_15", "mlm", "electric", "replace_mlm", "all_tokens_mlm", "adversarial")
+GENERATORS = ("masked", "two_tower", "uniform")
+SHARED_PARTS = ("embeddings", "token_position", "nothing", "everything")
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveConfig:
+    """What the networks are trained for, and what they have in common (docs/recipes.md says what each word means).
+
+    >>> ObjectiveConfig(name="electric", generator="two_tower").name   # 'electric'
+    """
+
+    name: str = setting("electra", "electra, electra_15, mlm, electric, replace_mlm, all_tokens_mlm or adversarial")
+    generator: str = setting("masked", "masked: a masked language model; two_tower: a left-to-right and a "
+                                       "right-to-left one; uniform: any piece is as likely as any other")
+    shared: str = setting("embeddings", "what both networks share: embeddings, token_position (the paper's), nothing, "
+                                        "or everything but the heads")
+    freeze_generator: bool = setting(False, "leave the generator as it starts: the second stage of two")
+    label_smoothing: float = setting(0.0, "share of the generator's target that is spread over all pieces, 0..1")
+    reorder_rate: float = setting(0.0, "share of places at which three tokens are rotated before masking, 0..1")
+
+    def __post_init__(self):
+        require_one_of(self, "name", OBJECTIVES)
+        require_one_of(self, "generator", GENERATORS)
+        require_one_of(self, "shared", SHARED_PARTS)
+        for name in ("label_smoothing", "reorder_rate"):
+            require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
+        require(self.name != "electric" or self.generator == "two_tower",
+                f"name='electric' needs generator='two_tower', which tells how likely each token is; found "
+                f"generator={self.generator!r}.")
+        require(self.name not in ("mlm", "adversarial") or self.generator == "masked",
+                f"name={self.name!r} needs generator='masked'; found generator={self.generator!r}.")
+        require(self.shared != "everything" or self.generator == "masked",
+                f"shared='everything' needs generator='masked'; found generator={self.generator!r}.")
+        require(not self.freeze_generator or (self.shared == "nothing" and self.name not in ("mlm", "adversarial")),
+                "freeze_generator=True needs shared='nothing' and an objective that trains another network: what is "
+                "shared would move.")
+
+
+def generator_of(model, objective):
+    """ElectraConfig of the generator under an objective.
+
+    >>> generator_of(ElectraConfig(), ObjectiveConfig(name="mlm")).hidden_size   # 256, the whole network
+    """
+    if objective.name == "mlm" or objective.shared == "everything":
+        return model
+    if objective.shared == "nothing":  # its embeddings are as wide as its layers, as in the original
+        return replace(model.generator, embedding_size=model.generator.hidden_size)
+    return model.generator
+
+
+CLIP_ROWS = ("merged", "separate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,20 +210,31 @@ class OptimizerConfig:
     clip_norm: float = setting(1.0, "largest global gradient norm, applied after summing over replicas")
     bias_correction: bool = setting(False, "correct the moments for their start at zero, as Adam's paper has it")
     layer_decay: float = setting(1.0, "learning rate factor from one layer to the one below; 1 switches it off")
+    layer_decay_offset: int = setting(1, "levels from the task head down to the last layer: 1, or 2 as in the "
+                                         "original, which counts a pooler that ELECTRA lacks")
+    decay_power: float = setting(1.0, "the rate falls with this power of the share of updates that are left")
+    first_step: int = setting(0, "step whose rate the first update has: 0 (none under warm-up), or 1, which the "
+                                 "original may take, as nothing in its graph orders reading and counting")
+    clip_rows: str = setting("merged", "what the norm for clipping sees of the word embeddings' gradient: merged "
+                                       "rows, or separate ones as in the original on GPUs where nothing ties the table")
     word_embeddings_rate: float = setting(1.0, "learning rate factor of the word embeddings, 0..1; 0 keeps them as "
                                                "they start")
 
     def __post_init__(self):
-        _require(0 <= self.word_embeddings_rate <= 1,
+        require(0 <= self.word_embeddings_rate <= 1,
                  f"word_embeddings_rate={self.word_embeddings_rate} must lie in [0, 1]; 1 is the others' rate.")
-        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
-        _require_whole_numbers(self, ("warmup_steps",), least=0)
-        _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
+        require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
+        require_whole_numbers(self, ("warmup_steps",), least=0)
+        require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
         for name in ("beta_1", "beta_2"):
-            _require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
-        _require(self.epsilon > 0, f"epsilon={self.epsilon} must be above 0.")
-        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number means no clipping.")
-        _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
+            require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
+        require(self.epsilon > 0, f"epsilon={self.epsilon} must be above 0.")
+        require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number means no clipping.")
+        require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
+        require(self.layer_decay_offset in (1, 2), f"layer_decay_offset={self.layer_decay_offset} must be 1 or 2.")
+        require(self.decay_power > 0, f"decay_power={self.decay_power} must be above 0; 1 is linear.")
+        require(self.first_step in (0, 1), f"first_step={self.first_step} must be 0 or 1.")
+        require_one_of(self, "clip_rows", CLIP_ROWS)
 
 
 PRECISIONS = ("float32", "bfloat16")
@@ -171,6 +250,7 @@ class PretrainingConfig:
 
     model: ElectraConfig = dataclasses.field(default_factory=ElectraConfig)
     masking: MaskingConfig = dataclasses.field(default_factory=MaskingConfig)
+    objective: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     sequence_length: int | None = setting(None, "tokens in a row, [CLS] and [SEP] included; left out, the "
                                                 "records' length")
@@ -192,22 +272,22 @@ class PretrainingConfig:
     evaluation_batches: int = setting(50, "batches in one evaluation")
 
     def __post_init__(self):
-        _require_whole_numbers(self, ("batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
+        require_whole_numbers(self, ("batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
                                       "keep_checkpoints", "log_steps", "evaluation_steps", "evaluation_batches"))
-        _require_whole_numbers(self, ("seed",), least=0)
+        require_whole_numbers(self, ("seed",), least=0)
         if self.sequence_length is not None:
-            _require_whole_numbers(self, ("sequence_length",))
-            _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
-            _require(self.sequence_length <= self.model.max_positions,
+            require_whole_numbers(self, ("sequence_length",))
+            require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
+            require(self.sequence_length <= self.model.max_positions,
                      f"sequence_length={self.sequence_length} exceeds model.max_positions={self.model.max_positions}.")
-        _require(self.batch_size % self.accumulation_steps == 0,
+        require(self.batch_size % self.accumulation_steps == 0,
                  f"accumulation_steps={self.accumulation_steps} must divide batch_size={self.batch_size}.")
-        _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
-        _require(self.first_embeddings in FIRST_EMBEDDINGS,
+        require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        require(self.first_embeddings in FIRST_EMBEDDINGS,
                  f"first_embeddings={self.first_embeddings!r} must be one of {', '.join(FIRST_EMBEDDINGS)}.")
         for name in ("generator_weight", "discriminator_weight"):
-            _require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
-        _require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+            require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
+        require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,21 +310,28 @@ class FineTuningConfig:
     precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
     seed: int = setting(0, "run seed of the new head, the data order and dropout")
     evaluations_per_epoch: int = setting(1, "how often the validation set is scored in one epoch")
+    layer_decay_offset: int = setting(1, "levels from the task head down to the last layer; 2 as in the original")
+    first_step: int = setting(0, "step whose learning rate the first update has: 0, or 1 as the original may take")
+    clip_rows: str = setting("merged", "rows of the word embeddings' gradient in the norm for clipping: merged, or "
+                                       "separate as in the original")
 
     def __post_init__(self):
-        _require_whole_numbers(self, ("sequence_length", "batch_size", "evaluations_per_epoch"))
-        _require_whole_numbers(self, ("seed",), least=0)
-        _require(self.epochs > 0, f"epochs={self.epochs} must be above 0.")
-        _require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
-        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
-        _require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
-        _require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
-        _require(0 <= self.warmup_proportion <= 1, f"warmup_proportion={self.warmup_proportion} must lie in [0, 1].")
-        _require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0.")
-        _require(0 <= self.dropout < 1, f"dropout={self.dropout} must lie in [0, 1).")
-        _require(self.loss_reduction in ("sum", "mean"), f"loss_reduction={self.loss_reduction!r} must be sum or mean.")
-        _require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
-        _require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+        require_whole_numbers(self, ("sequence_length", "batch_size", "evaluations_per_epoch"))
+        require_whole_numbers(self, ("seed",), least=0)
+        require(self.epochs > 0, f"epochs={self.epochs} must be above 0.")
+        require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
+        require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
+        require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
+        require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
+        require(0 <= self.warmup_proportion <= 1, f"warmup_proportion={self.warmup_proportion} must lie in [0, 1].")
+        require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0.")
+        require(0 <= self.dropout < 1, f"dropout={self.dropout} must lie in [0, 1).")
+        require(self.layer_decay_offset in (1, 2), f"layer_decay_offset={self.layer_decay_offset} must be 1 or 2.")
+        require(self.first_step in (0, 1), f"first_step={self.first_step} must be 0 or 1.")
+        require_one_of(self, "clip_rows", CLIP_ROWS)
+        require(self.loss_reduction in ("sum", "mean"), f"loss_reduction={self.loss_reduction!r} must be sum or mean.")
+        require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
     def train_steps(self, num_examples):
         """Updates of the whole run on `num_examples` examples, the last short batch of an epoch counted as one."""
@@ -254,123 +341,8 @@ class FineTuningConfig:
         """The OptimizerConfig of a run of `train_steps` updates."""
         return OptimizerConfig(
             learning_rate=self.learning_rate, warmup_steps=int(round(self.warmup_proportion * train_steps)),
-            weight_decay=self.weight_decay, clip_norm=self.clip_norm, layer_decay=self.layer_decay)
-
-
-def unknown_name_error(kind, name, known):
-    """InputError for a name that does not exist, with the nearest that does."""
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}."
-    return InputError(f"{kind} {name!r} does not exist; {hint}")
-
-
-def replace(config, **changes):
-    """`dataclasses.replace` that refuses unknown fields in one sentence.
-
-    >>> replace(OptimizerConfig(), learning_rate=1e-3).learning_rate   # 0.001
-    """
-    known = [field.name for field in dataclasses.fields(config)]
-    for name in changes:
-        if name not in known:
-            raise unknown_name_error(f"setting of {type(config).__name__}", name, known)
-    return dataclasses.replace(config, **changes)
-
-
-def _convert(field_type, value, name):
-    """A JSON or command line value as the field's type; refuses what does not fit."""
-    origin = typing.get_origin(field_type)
-    if origin in (typing.Union, types.UnionType):
-        if value is None or value == "None":
-            return None
-        field_type = next(option for option in typing.get_args(field_type) if option is not type(None))
-    if dataclasses.is_dataclass(field_type):
-        return from_dict(field_type, value) if isinstance(value, dict) else value
-    try:
-        if field_type is bool:
-            if isinstance(value, bool):
-                return value
-            return {"true": True, "false": False}[str(value).lower()]
-        if field_type is int:
-            number = float(value)
-            if number != int(number):
-                raise ValueError
-            return int(value) if isinstance(value, (int, str)) and str(value).lstrip("+-").isdigit() else int(number)
-        if field_type is float:
-            number = float(value)
-            if not math.isfinite(number):
-                raise ValueError
-            return number
-        return field_type(value)
-    except (TypeError, ValueError, KeyError, OverflowError):
-        raise InputError(f"{name}={value!r} is not {field_type.__name__}; give a value like "
-                         f"{ {bool: 'true', int: '128', float: '0.1'}.get(field_type, 'text')}.") from None
-
-
-def to_dict(config):
-    """The settings as nested dictionaries of plain values, ready for JSON."""
-    return dataclasses.asdict(config)
-
-
-def from_dict(config_class, values):
-    """Settings from nested dictionaries; unknown names are refused, missing ones take their defaults.
-
-    >>> from_dict(MaskingConfig, {"mask_rate": 0.25}).mask_rate   # 0.25
-    """
-    hints = typing.get_type_hints(config_class)
-    known = {field.name for field in dataclasses.fields(config_class)}
-    for name in values:
-        if name not in known:
-            raise unknown_name_error(f"setting of {config_class.__name__}", name, known)
-    return config_class(**{name: _convert(hints[name], value, name) for name, value in values.items()})
-
-
-def with_overrides(config, assignments):
-    """Settings changed by dotted names, as in `--set optimizer.learning_rate=1e-3`.
-
-    Args:
-        config: a settings dataclass.
-        assignments: sequence of "name=value"; dots lead into nested settings.
-
-    Returns:
-        A new dataclass of the same class.
-
-    >>> with_overrides(PretrainingConfig(), ["model.num_layers=2"]).model.num_layers   # 2
-    """
-    values = to_dict(config)
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise InputError(f"--set {assignment!r} has no '='; write --set optimizer.learning_rate=1e-3.")
-        *groups, last = name.strip().split(".")
-        place, where = values, type(config).__name__
-        for group in groups:
-            if not isinstance(place.get(group), dict):
-                raise unknown_name_error(f"--set {name}: group of settings", group,
-                                         [key for key, inner in place.items() if isinstance(inner, dict)])
-            place, where = place[group], group
-        if last not in place or isinstance(place[last], dict):
-            raise unknown_name_error(f"--set {name}: setting of {where}", last,
-                                     [key for key, inner in place.items() if not isinstance(inner, dict)])
-        place[last] = value.strip()
-    return from_dict(type(config), values)
-
-
-def read_json(path):
-    """The JSON object in a file, or one sentence with file, line and column."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a JSON file.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; give the path of a JSON file.") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not JSON, byte {error.start} is not UTF-8.") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path} holds a {type(values).__name__}; expected a JSON object {{...}}.")
-    return values
+            weight_decay=self.weight_decay, clip_norm=self.clip_norm, layer_decay=self.layer_decay,
+            layer_decay_offset=self.layer_decay_offset, first_step=self.first_step, clip_rows=self.clip_rows)
 
 
 PRESETS = {name: from_dict(PretrainingConfig, settings) for name, settings in PRESET_SETTINGS.items()}
@@ -393,3 +365,24 @@ def preset(name):
     if name not in PRESETS:
         raise unknown_name_error("preset", name, PRESETS)
     return PRESETS[name]
+
+
+RECIPES = tuple(RECIPE_SETTINGS)
+
+
+def with_recipe(config, name):
+    """Settings with all that a named recipe says of them; the rest stays as it is.
+
+    Args:
+        config: PretrainingConfig or FineTuningConfig.
+        name: "ours", "paper" or "original" (docs/recipes.md).
+
+    Raises:
+        InputError: no such recipe.
+
+    >>> with_recipe(preset("small"), "original").masking.mask_sampling   # 'with_replacement'
+    """
+    if name not in RECIPE_SETTINGS:
+        raise unknown_name_error("recipe", name, RECIPE_SETTINGS)
+    part = "pretraining" if isinstance(config, PretrainingConfig) else "fine_tuning"
+    return merged(config, RECIPE_SETTINGS[name][part])

@@ -37,3 +37,19 @@ PRESET_SETTINGS = {
         "masking": {"mask_rate": 0.25},
         **_PAPER_PRETRAINING, "batch_size": 2048, "train_steps": 400_000},
 }
+
+# Where the paper and the released code disagree with each other or with us; docs/recipes.md gives the reasons. What
+# stands here goes over a preset and over the defaults of fine-tuning. Sizes other than small: see docs/recipes.md.
+RECIPE_SETTINGS = {
+    "ours": {"pretraining": {}, "fine_tuning": {}},
+    "paper": {
+        "pretraining": {
+            "masking": {"mask_symbol_rate": 1.0}, "objective": {"shared": "token_position"},
+            "optimizer": {"bias_correction": True, "word_embeddings_rate": 1.0}, "first_embeddings": "random"},
+        "fine_tuning": {"learning_rate": 3e-4, "weight_decay": 0.0, "loss_reduction": "mean"}},
+    "original": {
+        "pretraining": {
+            "masking": {"mask_sampling": "with_replacement", "repeated_positions": "average", "sampler": "gumbel"},
+            "optimizer": {"clip_rows": "separate", "word_embeddings_rate": 1.0}, "first_embeddings": "random"},
+        "fine_tuning": {"learning_rate": 1e-4, "layer_decay_offset": 2, "clip_rows": "separate"}},
+}

@@ -7,6 +7,10 @@ from electra_tf import config
 from experiments import job
 
 
+def _named(recipe):
+    return config.with_recipe(config.FineTuningConfig(), recipe)
+
+
 @dataclasses.dataclass(frozen=True)
 class Flags:
     """Tunes a pretrained model on labelled texts and keeps the weights that score best on the validation set.
@@ -27,7 +31,8 @@ class Flags:
     metric: str = config.setting("accuracy", "score that chooses the best weights: accuracy, macro_f1 or matthews")
     random_weights: bool = config.setting(False, "take architecture and vocabulary of --model, but no weights: the "
                                                  "baseline without pretraining")
-    settings: config.FineTuningConfig = config.FineTuningConfig()
+    recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
+    settings: config.FineTuningConfig = job.settings_from("recipe", named=_named)
 
 
 def main(flags):

@@ -56,11 +56,11 @@ class FlagTable:
         Args:
             values: dict of the job's own flags that were given.
         """
-        name_flag = self.settings.metadata.get("named_by")
-        if name_flag is None:
+        name_flags = self.settings.metadata.get("named_by")
+        if name_flags is None:
             return default_of(self.settings)
-        default = next(default_of(field) for field in self.own if field.name == name_flag)
-        return self.settings.metadata["named"](values.get(name_flag, default))
+        defaults = {field.name: default_of(field) for field in self.own}
+        return self.settings.metadata["named"](*(values.get(name, defaults[name]) for name in name_flags))
 
 
 def default_of(field):
@@ -82,8 +82,8 @@ def help_text(table, command, values):
     lines += [_line(field, default_of(field), values.get(field.name)) for field in table.own]
     if table.settings:
         settings = table.default_settings(values)
-        name_flag = table.settings.metadata.get("named_by")
-        lines += ["", "Settings" + (f" (defaults of the named --{name_flag}):" if name_flag else ":")]
+        name_flags = " and ".join(f"--{name}" for name in table.settings.metadata.get("named_by", ()))
+        lines += ["", "Settings" + (f" (defaults of the named {name_flags}):" if name_flags else ":")]
         lines += [_line(field, getattr(settings, field.name)) for field in table.settings_fields]
         for group in dataclasses.fields(settings):
             inner = getattr(settings, group.name)

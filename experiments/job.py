@@ -8,7 +8,7 @@ A job file is one dataclass of flags and three moves, the settings read, one cal
         data: str = job.required("folder of records")
         output: str = job.required("folder of the run")
         preset: str = config.setting("small", "named size")
-        settings: config.PretrainingConfig = job.settings_from("preset", config.preset)  # a flag for each plain field
+        settings: config.PretrainingConfig = job.settings_from("preset", named=config.preset)  # a flag for each field
 
     def main(flags):
         result = electra_tf.pretrain(flags.settings, data=flags.data, output=flags.output)
@@ -45,16 +45,16 @@ def required(description):
     return dataclasses.field(metadata={"help": description})
 
 
-def settings_from(flag_name, named):
-    """A settings field whose defaults come from a named set that another flag chooses.
+def settings_from(*flag_names, named):
+    """A settings field whose defaults come from a named set that other flags choose.
 
     Args:
-        flag_name: the flag that holds the name, such as "preset"; it needs a default.
-        named: function of that flag's value that returns the settings dataclass.
+        *flag_names: the flags that hold the names, such as "preset"; each needs a default.
+        named: function of those flags' values that returns the settings dataclass.
 
-    >>> settings: config.PretrainingConfig = settings_from("preset", config.preset)
+    >>> settings: config.PretrainingConfig = settings_from("preset", named=config.preset)
     """
-    return dataclasses.field(default=None, metadata={"named_by": flag_name, "named": named})
+    return dataclasses.field(default=None, metadata={"named_by": flag_names, "named": named})
 
 
 def run_job(main, flags_class, argv=None):

@@ -8,9 +8,9 @@ from electra_tf import config
 from experiments import job
 
 
-def _preset(name):
-    """A preset without its length, which the records decide where the flag is not given."""
-    return config.replace(config.preset(name), sequence_length=None)
+def _named(preset, recipe):
+    """A preset under a recipe, without its length, which the records decide where the flag is not given."""
+    return config.replace(config.with_recipe(config.preset(preset), recipe), sequence_length=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +20,12 @@ class Flags:
     data: str = job.required("folder of records, as build_pretraining_data.py makes it")
     output: str = job.required("folder of the run; a killed or stopped run in it is resumed")
     preset: str = config.setting("small", "named size: tiny, mini, small, small_plus_plus, base or large")
+    recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
     init_from: str | None = config.setting(None, "run or model folder, of ours or another program, whose weights "
                                                  "start the run")
     distribution: str = config.setting("one_device", "one_device, mirrored (all GPUs of this machine) or tpu")
     logical_devices: int | None = config.setting(None, "cut the CPU into this many devices, to try mirrored")
-    settings: config.PretrainingConfig = job.settings_from("preset", _preset)
+    settings: config.PretrainingConfig = job.settings_from("preset", "recipe", named=_named)
 
 
 def main(flags):

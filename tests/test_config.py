@@ -11,13 +11,14 @@ from electra_tf.config import (
     ElectraConfig,
     FineTuningConfig,
     MaskingConfig,
+    ObjectiveConfig,
     OptimizerConfig,
     PretrainingConfig,
 )
 from electra_tf.errors import InputError
 from electra_tf.presets import PRESET_SETTINGS
 
-SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig)
+SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig)
 
 
 @pytest.mark.parametrize(("config_class", "values", "message"), [
@@ -43,6 +44,15 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingCo
     (OptimizerConfig, {"epsilon": 0.0}, "epsilon=0.0 must be above 0"),
     (OptimizerConfig, {"clip_norm": 0.0}, "clip_norm=0.0 must be above 0; a large number means no clipping"),
     (OptimizerConfig, {"layer_decay": 1.2}, r"layer_decay=1.2 must lie in \(0, 1\]"),
+    (ElectraConfig, {"position_type": "random"}, "position_type='random' must be one of learned, sinusoidal, relati"),
+    (ElectraConfig, {"drop_connect": 1.0}, r"drop_connect=1.0 must lie in \[0, 1\)"),
+    (MaskingConfig, {"mask_sampling": "often"}, "mask_sampling='often' must be one of without_replacement, with_re"),
+    (MaskingConfig, {"repeated_positions": "last"}, "repeated_positions='last' must be one of first, average"),
+    (MaskingConfig, {"sampler": "argmax"}, "sampler='argmax' must be one of cumulative, gumbel"),
+    (OptimizerConfig, {"layer_decay_offset": 0}, "layer_decay_offset=0 must be 1 or 2"),
+    (OptimizerConfig, {"decay_power": 0.0}, "decay_power=0.0 must be above 0; 1 is linear"),
+    (OptimizerConfig, {"first_step": 2}, "first_step=2 must be 0 or 1"),
+    (OptimizerConfig, {"clip_rows": "all"}, "clip_rows='all' must be one of merged, separate"),
     (OptimizerConfig, {"word_embeddings_rate": -0.1}, r"word_embeddings_rate=-0.1 must lie in \[0, 1\]"),
     (PretrainingConfig, {"train_steps": 1e6}, "train_steps=1000000.0 must be a whole number"),
     (PretrainingConfig, {"batch_size": 0}, "batch_size=0 must be a whole number from 1 up"),
@@ -67,6 +77,9 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, OptimizerConfig, PretrainingCo
     (FineTuningConfig, {"loss_reduction": "max"}, "loss_reduction='max' must be sum or mean"),
     (FineTuningConfig, {"precision": "half"}, "precision='half' must be one of float32, bfloat16"),
     (FineTuningConfig, {"seed": 2**31}, r"seed=2147483648 must lie in \[0, 2147483647\]"),
+    (FineTuningConfig, {"layer_decay_offset": 3}, "layer_decay_offset=3 must be 1 or 2"),
+    (FineTuningConfig, {"first_step": -1}, "first_step=-1 must be 0 or 1"),
+    (FineTuningConfig, {"clip_rows": "none"}, "clip_rows='none' must be one of merged, separate"),
     (FineTuningConfig, {"evaluations_per_epoch": 0}, "evaluations_per_epoch=0 must be a whole number"),
 ])
 def test_a_value_that_cannot_be_is_refused(config_class, values, message):

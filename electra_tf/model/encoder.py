@@ -6,7 +6,7 @@ import tensorflow as tf
 from electra_tf.config import ElectraConfig, from_dict, replace, to_dict
 from electra_tf.model.embeddings import ElectraEmbeddings, embeddings_dropout
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
-from electra_tf.model.transformer import DROPOUTS_PER_LAYER, TransformerLayer
+from electra_tf.model.transformer import DROPOUTS_PER_LAYER, DROPPED_KERNELS_PER_LAYER, TransformerLayer
 
 # Dropout streams of one network; the generator's start after the discriminator's.
 STREAMS_PER_NETWORK = 1024
@@ -34,26 +34,33 @@ class ElectraEncoder(keras.Model):
         config: ElectraConfig.
         embeddings: ElectraEmbeddings to share with another network, or None for its own.
         network: 0 for a discriminator or a fine-tuned encoder, 1 for a generator: keeps their dropouts apart.
+        sees: "both" sides of a token, or only what is "left" or "right" of it, itself included.
 
     >>> encoder = ElectraEncoder.from_preset("tiny_en")
     >>> encoder({"token_ids": tf.constant([[2, 17, 3]])}).shape   # [1, 3, 128]
     """
 
-    def __init__(self, config, *, embeddings=None, network=0, name="encoder", **kwargs):
+    def __init__(self, config, *, embeddings=None, network=0, sees="both", name="encoder", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.config = config
+        self.config, self.sees = config, sees
         self.vocabulary = None
         policy = self.dtype_policy
         stream = network * STREAMS_PER_NETWORK
         self.embeddings = embeddings or ElectraEmbeddings(config, name="embeddings", dtype=policy)
         self.embeddings_dropout = embeddings_dropout(config, stream=stream, dtype=policy)
+        self.embeddings_gate = None
+        if config.embedding_gate:
+            self.embeddings_gate = keras.layers.Dense(
+                config.embedding_size, kernel_initializer="glorot_uniform", activation="sigmoid",
+                name="embeddings_gate", dtype=policy)
         self.embeddings_project = None
         if config.embedding_size != config.hidden_size:
             self.embeddings_project = keras.layers.Dense(
                 config.hidden_size, kernel_initializer="glorot_uniform", name="embeddings_project", dtype=policy)
         self.transformer_layers = [
             TransformerLayer(
-                config, stream=stream + 1 + number * DROPOUTS_PER_LAYER, name=f"layer_{number}", dtype=policy)
+                config, stream=stream + 1 + number * DROPOUTS_PER_LAYER,
+                kernel_stream=stream + number * DROPPED_KERNELS_PER_LAYER, name=f"layer_{number}", dtype=policy)
             for number in range(config.num_layers)]
         self.build()
 
@@ -63,6 +70,8 @@ class ElectraEncoder(keras.Model):
         if not self.embeddings.built:
             self.embeddings.build()
             self.embeddings.built = True
+        if self.embeddings_gate is not None:
+            self.embeddings_gate.build((None, None, self.config.embedding_size))
         if self.embeddings_project is not None:
             self.embeddings_project.build((None, None, self.config.embedding_size))
         for layer in self.transformer_layers:
@@ -88,9 +97,13 @@ class ElectraEncoder(keras.Model):
         token_ids, segment_ids, padding_mask = unpack_inputs(inputs, segment_ids, padding_mask)
         hidden = self.embeddings(token_ids, segment_ids)
         hidden = self.embeddings_dropout(hidden, training=training, random=random)
+        if self.embeddings_gate is not None:
+            hidden = self.embeddings_gate(hidden) * hidden
         if self.embeddings_project is not None:
             hidden = self.embeddings_project(hidden)
         states = [hidden]
+        if self.sees != "both":
+            padding_mask = _one_sided(padding_mask, self.sees)
         for layer in self.transformer_layers:
             states.append(layer(states[-1], padding_mask, training=training, random=random))
         return states
@@ -125,6 +138,14 @@ class ElectraEncoder(keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(from_dict(ElectraConfig, config["config"]), name=config["name"], dtype=config["dtype"])
+
+
+def _one_sided(padding_mask, side):
+    """int32 [batch, length, length]: 1 where the token of the row sees that of the column."""
+    length = tf.shape(padding_mask)[1]
+    square = tf.ones([length, length], tf.int32)
+    seen = tf.linalg.band_part(square, -1, 0) if side == "left" else tf.linalg.band_part(square, 0, -1)
+    return padding_mask[:, None, :] * seen
 
 
 def encoder_weights(encoder):

@@ -89,8 +89,11 @@ def initial_weights(config):
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 
-def dense(units, *, config, name, dtype):
-    """A dense layer with the encoder's initial weights."""
+def dense(units, *, config, name, dtype, stream=None):
+    """A dense layer with the encoder's initial weights; with a `stream`, one that DropConnect applies to."""
+    if stream is not None and config.drop_connect:
+        return DropConnectDense(units, rate=config.drop_connect, stream=stream,
+                                kernel_initializer=initial_weights(config), name=name, dtype=dtype)
     return keras.layers.Dense(units, kernel_initializer=initial_weights(config), name=name, dtype=dtype)
 
 
@@ -132,6 +135,36 @@ class Dropout(keras.layers.Layer):
         keep = random_bits.keep_mask(
             random, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream, shape=shape, rate=self.rate)
         return tf.where(keep, inputs / (1 - self.rate), tf.zeros_like(inputs))
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class DropConnectDense(keras.layers.Dense):
+    """A dense layer that drops entries of its kernel in training: one draw for all rows of a (micro-)batch.
+
+    Args:
+        units: width of the output.
+        rate: dropped fraction, 0..1.
+        stream: integer, one for each such layer of a network.
+    """
+
+    def __init__(self, units, *, rate, stream, **kwargs):
+        super().__init__(units, **kwargs)
+        self.rate = round(rate * 65536) / 65536
+        self.stream = stream
+
+    def call(self, inputs, training=False, random=None):
+        if not training or self.rate == 0:
+            return super().call(inputs)
+        if random is None:
+            random = random_source_of_the_moment(1)
+        first = random_bits.RandomSource(random.seed, random.example_index[:1])
+        keep = random_bits.keep_mask(first, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream,
+                                     shape=self.kernel.shape, rate=self.rate)[0]
+        kernel = tf.where(keep, self.kernel / (1 - self.rate), 0.0)
+        return tf.matmul(inputs, tf.cast(kernel, inputs.dtype)) + tf.cast(self.bias, inputs.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "stream": self.stream}
 
 
 def random_source_of_the_moment(batch_size):

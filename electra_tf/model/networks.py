@@ -125,6 +125,8 @@ class ElectraGenerator(_Network):
     Args:
         config: ElectraConfig of the generator itself: `discriminator_config.generator`.
         embeddings: the discriminator's ElectraEmbeddings to share, or None for its own.
+        encoder: an ElectraEncoder to share whole, or None for its own.
+        network: as of ElectraEncoder.
 
     >>> token_ids, positions = tf.constant([[2, 4, 3]]), tf.constant([[1]])
     >>> ElectraGenerator(config.generator)(token_ids, positions=positions).shape   # [1, 1, vocabulary]
@@ -132,17 +134,76 @@ class ElectraGenerator(_Network):
 
     KIND = "generator"
 
-    def __init__(self, config, *, embeddings=None, name="generator", **kwargs):
+    def __init__(self, config, *, embeddings=None, encoder=None, network=1, name="generator", **kwargs):
         super().__init__(name=name, **kwargs)
         self.config, self.vocabulary = config, None
-        self.encoder = ElectraEncoder(config, embeddings=embeddings, network=1, name="encoder", dtype=self.dtype_policy)
+        self.encoder = encoder or ElectraEncoder(
+            config, embeddings=embeddings, network=network, name="encoder", dtype=self.dtype_policy)
         self.head = GeneratorHead(config, embeddings=self.encoder.embeddings, name="head", dtype=self.dtype_policy)
         self.head.build((None, None, config.hidden_size))
         self.built = True
 
     def call(self, inputs, segment_ids=None, padding_mask=None, positions=None, training=False, random=None):
         """Logits float32 [batch, slots, vocabulary_size] at `positions` int32 [batch, slots], or at every position."""
+        return self.head(self.states(inputs, segment_ids, padding_mask, positions, training=training, random=random))
+
+    def states(self, inputs, segment_ids=None, padding_mask=None, positions=None, training=False, random=None):
+        """What `call` gives to the head: [batch, slots, hidden_size]."""
         hidden = self.encoder(inputs, segment_ids, padding_mask, training=training, random=random)
-        if positions is not None:
-            hidden = tf.gather(hidden, positions, batch_dims=1)  # [batch, slots, hidden_size]
-        return self.head(hidden)
+        return hidden if positions is None else tf.gather(hidden, positions, batch_dims=1)
+
+
+class CopyingLanguageModel(ElectraGenerator):
+    """Predicts every token of a sentence, some of which were replaced; it may say "as it stands" (paper, ablations).
+
+    Arguments as ElectraGenerator.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.copies = keras.layers.Dense(1, kernel_initializer="glorot_uniform", name="copies", dtype=self.dtype_policy)
+        self.copies.build((None, None, config.hidden_size))
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """(logits float32 [batch, length, vocabulary_size], logits float32 [batch, length] of "as it stands")."""
+        hidden = self.encoder(inputs, segment_ids, padding_mask, training=training, random=random)
+        return self.head(hidden), tf.cast(self.copies(hidden)[..., 0], tf.float32)
+
+    def weights_by_name(self):
+        return {**super().weights_by_name(), **named_weights(self.copies, prefix="copies/")}
+
+
+class TwoTowerGenerator(keras.Model):
+    """Says how likely each token is between those left and right of it, from two one-sided encoders (Electric).
+
+    Args:
+        config: ElectraConfig of each tower.
+        embeddings: ElectraEmbeddings to share, or None for its own.
+
+    >>> TwoTowerGenerator(config.generator)(tf.constant([[2, 17, 3]])).shape   # [1, 3, vocabulary]
+    """
+
+    def __init__(self, config, *, embeddings=None, name="generator", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config = config
+        policy = self.dtype_policy
+        self.left = ElectraEncoder(config, embeddings=embeddings, network=1, sees="left", name="left", dtype=policy)
+        self.right = ElectraEncoder(config, embeddings=self.left.embeddings, network=2, sees="right", name="right",
+                                    dtype=policy)
+        self.head = GeneratorHead(config, embeddings=self.left.embeddings, name="head", dtype=policy)
+        self.head.build((None, None, 2 * config.hidden_size))
+        self.built = True
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """Logits float32 [batch, length, vocabulary_size]; no token sees itself. Arguments as ElectraEncoder."""
+        left, right = (tower(inputs, segment_ids, padding_mask, training=training, random=random)
+                       for tower in (self.left, self.right))
+        # At the ends the other end is seen, as in the original.
+        return self.head(tf.concat([tf.roll(left, 1, axis=1), tf.roll(right, -1, axis=1)], axis=-1))
+
+    def weights_by_name(self):
+        """Name -> variable: "left/", "right/" and "head/"; embeddings that both towers share stand under "left/"."""
+        left = named_weights(self.left, prefix="left/")
+        right = {name: variable for name, variable in named_weights(self.right, prefix="right/").items()
+                 if not name.startswith("right/embeddings/")}
+        return {**left, **right, **named_weights(self.head, prefix="head/")}

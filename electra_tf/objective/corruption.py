@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from electra_tf.objective.masking import replace_at
+from electra_tf.objective.masking import replace_at, resolve_repeats
 
 
 class Corrupted(NamedTuple):
@@ -19,16 +19,24 @@ class Corrupted(NamedTuple):
     is_replaced: tf.Tensor
 
 
-def corrupt(token_ids, masked, *, sampled_ids):
+def corrupt(token_ids, masked, *, sampled_ids, shown_ids=None, repeated_positions=None):
     """Puts the generator's samples into the original sentence; no [MASK] is left.
 
     Args:
         token_ids: int32 [batch, length], the original sentence.
         masked: Masked, whose `positions` the samples belong to.
         sampled_ids: int32 [batch, slots].
+        shown_ids: int32 [batch, length], the sentence that the samples are put into where it is not the original
+            itself; tokens of it that differ count as replaced.
+        repeated_positions: rule of `resolve_repeats` for positions that were drawn with replacement; None where they
+            are distinct.
 
     Returns:
         Corrupted.
     """
-    corrupt_ids = replace_at(token_ids, masked.positions, new_ids=sampled_ids, where=masked.is_masked)
+    where = masked.is_masked
+    if repeated_positions is not None:
+        sampled_ids, where = resolve_repeats(masked.positions, sampled_ids, where=where, rule=repeated_positions)
+    shown_ids = token_ids if shown_ids is None else shown_ids
+    corrupt_ids = replace_at(shown_ids, masked.positions, new_ids=sampled_ids, where=where)
     return Corrupted(corrupt_ids, corrupt_ids != token_ids)

@@ -6,13 +6,14 @@ import tensorflow as tf
 _EPSILON = 1e-6
 
 
-def masked_language_model_loss(logits, original_ids, *, is_masked):
+def masked_language_model_loss(logits, original_ids, *, is_masked, label_smoothing=0.0):
     """Negative log-likelihood of the original tokens at the masked positions.
 
     Args:
         logits: float [batch, slots, vocabulary].
         original_ids: int32 [batch, slots].
         is_masked: bool [batch, slots].
+        label_smoothing: share of each target that is spread over the whole vocabulary.
 
     Returns:
         (sum, weight): float32 scalars; the loss is `mean_loss(sum, weight)`.
@@ -23,6 +24,8 @@ def masked_language_model_loss(logits, original_ids, *, is_masked):
     largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
     log_sum = tf.math.log(tf.reduce_sum(tf.exp(logits - largest), axis=-1)) + largest[..., 0]
     losses = log_sum - tf.gather(logits, original_ids, batch_dims=2)
+    if label_smoothing:
+        losses += label_smoothing * (log_sum - tf.reduce_mean(logits, axis=-1) - losses)
     return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
 

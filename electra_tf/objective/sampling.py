@@ -2,7 +2,55 @@
 
 import tensorflow as tf
 
+from electra_tf.objective import random_bits
+
 _BLOCK = 128
+# Both as in the original.
+_DISALLOWED = 1000.0
+_GUMBEL_EPSILON = 1e-9
+
+
+def sample_replacements(logits, original_ids, *, masking, source):
+    """One sample for each masked position, drawn as `masking` says.
+
+    Args:
+        logits: float [batch, slots, vocabulary], vocabulary known statically.
+        original_ids: int32 [batch, slots].
+        masking: MaskingConfig.
+        source: RandomSource of the batch.
+
+    Returns:
+        int32 [batch, slots].
+    """
+    slots, vocabulary_size = logits.shape[1:]
+    if masking.disallow_correct:
+        # The original divides by the temperature first and subtracts afterwards.
+        disallowed = _DISALLOWED * masking.temperature
+        logits -= disallowed * tf.one_hot(original_ids, vocabulary_size, dtype=logits.dtype)
+    if masking.sampler == "gumbel":
+        uniforms = random_bits.uniform(
+            source, stream=random_bits.GENERATOR_SAMPLES, count=slots * vocabulary_size)
+        uniforms = tf.reshape(uniforms, [-1, slots, vocabulary_size])
+        return sample_by_gumbel(logits, uniforms, temperature=masking.temperature)
+    uniforms = random_bits.uniform(source, stream=random_bits.GENERATOR_SAMPLES, count=slots)
+    return sample_tokens(logits, uniforms, temperature=masking.temperature)
+
+
+def sample_by_gumbel(logits, uniforms, *, temperature=1.0):
+    """Samples from softmax(logits / temperature) as the original does: the largest logit after adding Gumbel noise.
+
+    Args:
+        logits, uniforms: float32 [batch, slots, vocabulary]; uniforms in [0, 1).
+        temperature: divides the logits.
+
+    Returns:
+        int32 [batch, slots].
+
+    >>> sample_by_gumbel([[[0., 0., 100.]]], [[[0.5, 0.5, 0.5]]])   # [[2]]
+    """
+    logits = tf.stop_gradient(tf.cast(logits, tf.float32)) / temperature
+    noise = -tf.math.log(-tf.math.log(uniforms + _GUMBEL_EPSILON) + _GUMBEL_EPSILON)
+    return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
 
 
 def sample_tokens(logits, uniforms, *, temperature=1.0):

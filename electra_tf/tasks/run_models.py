@@ -5,7 +5,7 @@ import pathlib
 from electra_tf.model.model_folder import SHIPPED_MODELS
 
 TUNED_MODEL = "model"  # in the folder of a fine-tuning run
-_IN_RUNS = (TUNED_MODEL, "discriminator")
+_IN_RUNS = (TUNED_MODEL, "discriminator", "encoder", "generator")
 
 
 def model_folder_of(folder):
@@ -13,7 +13,7 @@ def model_folder_of(folder):
 
     Args:
         folder: a model folder; the folder of a fine-tuning run, whose tuned model is meant; the folder of a pretraining
-            run, whose discriminator is meant; or a shipped name.
+            run, whose main network is meant; or a shipped name.
 
     Returns:
         pathlib.Path. Whether it holds a model shows when it is loaded.

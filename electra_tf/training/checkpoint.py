@@ -57,8 +57,9 @@ def training_variables(pretrainer):
     >>> list(training_variables(pretrainer))[0]   # 'weights/discriminator/encoder/embeddings/word_embeddings'
     """
     weights = pretrainer.weights_by_name()
+    trained = {name: variable for name, variable in weights.items() if variable.trainable}
     return {**{f"weights/{name}": variable for name, variable in weights.items()},
-            **{f"optimizer/{name}": variable for name, variable in pretrainer.optimizer.state_by_name(weights).items()}}
+            **{f"optimizer/{name}": variable for name, variable in pretrainer.optimizer.state_by_name(trained).items()}}
 
 
 def save_checkpoint(folder, variables, *, state, keep):

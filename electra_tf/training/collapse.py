@@ -29,7 +29,7 @@ class CollapseWarning:
 
 
 def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKENS,
-                      discriminator_tokens=_DISCRIMINATOR_TOKENS, window_tokens=_WINDOW_TOKENS):
+                      discriminator_tokens=_DISCRIMINATOR_TOKENS, window_tokens=_WINDOW_TOKENS, generator_learns=True):
     """What is wrong with a run, as far as its log tells.
 
     Args:
@@ -39,6 +39,8 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
         generator_tokens: tokens after which the generator must be better than the word frequencies.
         discriminator_tokens: tokens after which the discriminator must be better than a constant guess.
         window_tokens: tokens over which numbers are averaged before they are judged.
+        generator_learns: whether the generator's loss is to fall: a uniform one's is constant, an adversarial one's is
+            a reward.
 
     Returns:
         List of CollapseWarning; empty for a healthy run, and for a young one.
@@ -55,6 +57,8 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
     unigram = next((record["unigram_loss"] for record in reversed(records) if record["event"] == "start"), None)
     best = min(window["generator_loss"] for window in windows)
     found = []
+    if not generator_learns:
+        unigram, best = None, float("inf")
     if all(window["generator_loss"] > best + _RISE for window in last):
         found.append(_generator_rises(last[-1], best))
     elif unigram is not None and tokens >= generator_tokens and all(
@@ -62,8 +66,9 @@ def collapse_warnings(records, *, warmup_steps, generator_tokens=_GENERATOR_TOKE
         found.append(_generator_does_not_learn(last[-1], unigram))
     if all(window["sampled_originals"] > _ONLY_ORIGINALS for window in last):
         found.append(_generator_samples_only_originals(last[-1]))
-    elif tokens >= discriminator_tokens and all(
-            window["discriminator_loss"] > _CONSTANT_GUESS_SHARE * window["constant_guess_loss"] for window in last):
+    elif tokens >= discriminator_tokens and all(  # a constant guess of 0 means that there is no discriminator
+            0 < _CONSTANT_GUESS_SHARE * window["constant_guess_loss"] < window["discriminator_loss"]
+            for window in last):
         found.append(_discriminator_at_constant_guess(last[-1]))
     return found
 

@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from electra_tf.config import ElectraConfig
+from electra_tf.config import PretrainingConfig, generator_of
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import assign_weights, load_networks
 from electra_tf.training.run_weights import is_run, read_run_weights
 
 # What must agree although no weight's shape may show it.
 _ARCHITECTURE = ("embedding_size", "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_positions",
-                 "num_segments", "layer_norm_epsilon", "activation")
+                 "num_segments", "layer_norm_epsilon", "activation", "position_type", "embedding_gate")
 _SHARED = "encoder/embeddings/"  # a run stores them once, with the discriminator's
 _BY_PIECE = ("word_embeddings", "output_bias", "output_embeddings")  # a row for each piece
 _NEW_BESIDE = {"discriminator": ("generator/",), "encoder": ("generator/", "discriminator/head/")}
@@ -34,7 +34,7 @@ class InitialWeights:
         assign_weights(pretrainer.weights_by_name(), self.arrays, new=self.new)
 
 
-def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
+def read_initial_weights(folder, *, config: PretrainingConfig, vocabulary, report):
     """The weights of another run or of a model folder, checked to fit.
 
     A run that trained the generator alone (discriminator_weight=0), as large as the discriminator (generator_size=1),
@@ -43,7 +43,7 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
     Args:
         folder: a pretraining run; a model folder of kind discriminator or encoder, of ours or of another program; a
             folder or original checkpoint with both networks; or a shipped name.
-        config: ElectraConfig of the new run.
+        config: PretrainingConfig of the new run.
         vocabulary: Vocabulary of the records, which must be that of the weights.
         report: function of one sentence about damaged checkpoints of the other run.
 
@@ -58,8 +58,9 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
     if is_run(folder):
         run = read_run_weights(folder, report=report)
         _require_same_vocabulary(run.vocabulary, vocabulary, folder)
-        _require_same_architecture(run.config.model, config, folder)
-        _require_same_architecture(run.config.model.generator, config.generator, folder, network="the generator's ")
+        _require_same_architecture(run.config.model, config.model, folder)
+        _require_same_architecture(generator_of(run.config.model, run.config.objective),
+                                   generator_of(config.model, config.objective), folder, network="the generator's ")
         told = f"Weights of both networks from step {run.step:,} of {folder}."
         if _trained_a_generator_like_the_discriminator(run.config):
             return InitialWeights(_with_generator_as_discriminator(run.arrays), (), told + (
@@ -71,13 +72,14 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
                          f"model folder of kind {' or '.join(map(repr, _NEW_BESIDE))}.")
     if saved.vocabulary is not None:
         _require_same_vocabulary(saved.vocabulary, vocabulary, folder)
-    _require_same_architecture(saved.config, config, folder)
+    _require_same_architecture(saved.config, config.model, folder)
     kept = ("encoder/", "head/") if saved.kind == "discriminator" else ("encoder/",)
     arrays = {f"discriminator/{name}": _of_known_pieces(name, array, vocabulary)
               for name, array in saved.weights.items() if name.startswith(kept)}
     if others:
         (generator,) = others
-        _require_same_architecture(generator.config, config.generator, folder, network="the generator's ")
+        _require_same_architecture(generator.config, generator_of(config.model, config.objective), folder,
+                                   network="the generator's ")
         arrays |= {f"generator/{name}": _of_known_pieces(name, array, vocabulary)
                    for name, array in generator.weights.items() if not name.startswith(_SHARED)}
         return InitialWeights(arrays, (), f"Weights of both networks from {folder}.")
@@ -88,8 +90,9 @@ def read_initial_weights(folder, *, config: ElectraConfig, vocabulary, report):
 
 
 def _trained_a_generator_like_the_discriminator(config):
+    generator = generator_of(config.model, config.objective)
     return not config.discriminator_weight and all(
-        getattr(config.model.generator, name) == getattr(config.model, name) for name in _ARCHITECTURE)
+        getattr(generator, name) == getattr(config.model, name) for name in _ARCHITECTURE)
 
 
 def _with_generator_as_discriminator(arrays):

@@ -50,6 +50,9 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         self.squared_norms = self.add_variable(
             shape=(len(variables),), initializer="zeros", name="squared_norms", aggregation="only_first_replica")
         self._decays, self._factors = [], []
+        # In the original only the word embeddings have a gradient of rows; positions and segments have dense ones.
+        self._separate_rows = {number for number, variable in enumerate(variables) if variable.path.endswith(
+            "word_embeddings") and self.config.clip_rows == "separate"}
         for variable in variables:
             self._decays.append(self.config.weight_decay if is_decayed(variable.path) else 0.0)
             self._factors.append(self._factor(variable.path))
@@ -57,7 +60,7 @@ class ElectraAdamW(keras.optimizers.Optimizer):
     def _factor(self, path):
         """What multiplies the learning rate of the variable of this name."""
         factor = 1.0 if self.config.layer_decay == 1 else layer_decay_factor(
-            path, num_layers=self.num_layers, decay=self.config.layer_decay)
+            path, num_layers=self.num_layers, decay=self.config.layer_decay, offset=self.config.layer_decay_offset)
         return factor * (self.config.word_embeddings_rate if path.endswith("word_embeddings") else 1.0)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
@@ -66,7 +69,12 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             [(tf.convert_to_tensor(gradient), variable) for gradient, variable in grads_and_vars])
         squares = [tf.zeros(())] * len(self._momentums)
         for gradient, variable in reduced:
-            squares[self._get_variable_index(variable)] = 2.0 * tf.nn.l2_loss(tf.cast(gradient, tf.float32))
+            squares[self._get_variable_index(variable)] = _square(gradient)
+        for gradient, variable in grads_and_vars:
+            index = self._get_variable_index(variable)
+            if index in self._separate_rows and isinstance(gradient, tf.IndexedSlices):
+                squares[index] = tf.distribute.get_replica_context().all_reduce(
+                    tf.distribute.ReduceOp.SUM, _square(gradient.values))
         self.squared_norms.assign(tf.stack(squares))
         self.gradient_norm = tf.sqrt(tf.add_n(squares))
         is_finite = tf.math.is_finite(self.gradient_norm)
@@ -127,6 +135,11 @@ class ElectraAdamW(keras.optimizers.Optimizer):
                    name=config["name"])
 
 
+def _square(gradient):
+    """The sum of squares, in float32."""
+    return 2.0 * tf.nn.l2_loss(tf.cast(gradient, tf.float32))
+
+
 def _local(slot, variable):
     """The copy of a slot on the device of the replica's own copy of the variable."""
     return slot._get_on_device_or_primary() if hasattr(slot, "_get_on_device_or_primary") else slot
@@ -154,5 +167,6 @@ def optimizer_for(config, *, train_steps=None, num_layers=0):
         num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
         # A model made in Python starts its embeddings at random; a preset may hold them, but only those it has counted.
         config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10), word_embeddings_rate=1.0)
-    schedule = WarmupLinearDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps)
+    schedule = WarmupLinearDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps,
+                                 power=config.decay_power, first_step=config.first_step)
     return ElectraAdamW(schedule, config=config, num_layers=num_layers)

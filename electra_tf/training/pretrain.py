@@ -89,7 +89,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     checkpoint = latest_checkpoint(pathlib.Path(output) / CHECKPOINTS, report=_say)
     initial = None
     if init_from is not None and checkpoint is None:
-        initial = read_initial_weights(init_from, config=config.model, vocabulary=vocabulary, report=_say)
+        initial = read_initial_weights(init_from, config=config, vocabulary=vocabulary, report=_say)
     folder = _run_folder(output, {**to_dict(config), "init_from": None if init_from is None else str(init_from),
                                   "inputs": _fingerprints(manifest)})
     if not (folder / VOCABULARY_NAME).is_dir():
@@ -104,9 +104,11 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
         initial.assign_to(pretrainer)
         _say(initial.told)
     elif config.first_embeddings == "cooccurrence":
-        pretrainer.discriminator.encoder.embeddings.word_embeddings.assign(cooccurrence_embeddings(
-            data, vocabulary=vocabulary, embedding_size=config.model.embedding_size,
-            initializer_range=config.model.initializer_range, seed=config.seed))
+        for name, table in pretrainer.weights_by_name().items():
+            if name.endswith("word_embeddings"):
+                table.assign(cooccurrence_embeddings(
+                    data, vocabulary=vocabulary, embedding_size=table.shape[1],
+                    initializer_range=config.model.initializer_range, seed=config.seed))
     with StopSignals() as stop, Progress(config.train_steps, unit="steps", description="Pretraining",
                                          start=checkpoint.state.step if checkpoint else 0) as progress:
         console = Console(progress)
@@ -158,7 +160,7 @@ def new_pretrainer(config, vocabulary, strategy):
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         pretrainer = ElectraPretrainer(
-            config.model, masking=config.masking, seed=config.seed,
+            config.model, masking=config.masking, objective=config.objective, seed=config.seed,
             special_ids=SpecialIds(cls=vocabulary.cls_id, sep=vocabulary.sep_id, mask=vocabulary.mask_id),
             generator_weight=config.generator_weight, discriminator_weight=config.discriminator_weight,
             accumulation_steps=config.accumulation_steps,

@@ -5,7 +5,7 @@ import pathlib
 
 import safetensors.numpy
 
-from electra_tf.config import PretrainingConfig, from_dict, read_json
+from electra_tf.config import PretrainingConfig, from_dict, generator_of, read_json
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import save_model_folder
 from electra_tf.records.manifest import read_vocabulary
@@ -13,7 +13,7 @@ from electra_tf.training.checkpoint import TENSORS_FILE, latest_checkpoint
 from electra_tf.training.run_folder import SETTINGS_FILE
 
 CHECKPOINTS = "checkpoints"
-DISCRIMINATOR, GENERATOR = "discriminator", "generator"
+DISCRIMINATOR, GENERATOR, ENCODER = "discriminator", "generator", "encoder"
 _SHARED = "encoder/embeddings/"  # stored once, with the discriminator's
 
 
@@ -64,7 +64,10 @@ def read_run_weights(folder, *, report=print):
 
 
 def save_networks(run, output):
-    """Writes the two networks of a run as model folders `output`/discriminator and `output`/generator.
+    """Writes the networks of a run as model folders `output`/discriminator and `output`/generator.
+
+    Where the main network is no discriminator its encoder goes to `output`/encoder; a generator of two towers, which
+    nothing else reads, stays in the checkpoint.
 
     Args:
         run: RunWeights.
@@ -73,11 +76,17 @@ def save_networks(run, output):
     >>> save_networks(read_run_weights("runs/small"), "snapshot")
     """
     output = pathlib.Path(output)
-    discriminator = _below(run.arrays, f"{DISCRIMINATOR}/")
-    generator = {**{name: array for name, array in discriminator.items() if name.startswith(_SHARED)},
-                 **_below(run.arrays, f"{GENERATOR}/")}
-    for kind, config, arrays in ((DISCRIMINATOR, run.config.model, discriminator),
-                                 (GENERATOR, run.config.model.generator, generator)):
+    objective = run.config.objective
+    main, generator = _below(run.arrays, f"{DISCRIMINATOR}/"), _below(run.arrays, f"{GENERATOR}/")
+    shared = "encoder/" if objective.shared == "everything" else _SHARED
+    generator = {**{name: array for name, array in main.items() if name.startswith(shared)}, **generator}
+    kind = ENCODER if objective.name in ("replace_mlm", "all_tokens_mlm") else DISCRIMINATOR
+    if kind == ENCODER:
+        main = {name: array for name, array in main.items() if name.startswith("encoder/")}
+    networks = [(kind, run.config.model, main)] if main else []
+    if objective.generator == "masked":
+        networks.append((GENERATOR, generator_of(run.config.model, objective), generator))
+    for kind, config, arrays in networks:
         if not (output / kind).exists():
             save_model_folder(output / kind, kind=kind, config=config, weights=arrays, vocabulary=run.vocabulary)
 

@@ -10,41 +10,47 @@ import tensorflow as tf
 class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear decay to 0 multiplied by a linear warm-up, as in the original: the peak itself is never reached.
 
-    rate(s) = peak * (1 - min(s, T) / T) * min(1, s / W), with s the number of updates done before this one, so the
-    first update has rate 0; without warm-up (W = 0, where the original divides by zero) it has the peak rate.
+    rate(s) = peak * (1 - min(s, T) / T)^power * min(1, s / W), with s the number of updates done before this one, so
+    the first update has rate 0; without warm-up (W = 0, where the original divides by zero) it has the peak rate.
 
     Args:
         peak: learning rate.
         train_steps: T, updates of the whole run.
         warmup_steps: W, updates; 0 switches warm-up off.
+        power: of the decay; 1 is linear.
+        first_step: s of the first update.
 
     >>> float(WarmupLinearDecay(1.0, train_steps=10, warmup_steps=4)(2))   # 0.4
     """
 
-    def __init__(self, peak, *, train_steps, warmup_steps):
+    def __init__(self, peak, *, train_steps, warmup_steps, power=1.0, first_step=0):
         self.peak, self.train_steps, self.warmup_steps = peak, train_steps, warmup_steps
+        self.power, self.first_step = power, first_step
 
     def __call__(self, step):
-        step = tf.cast(step, tf.float32)
-        rate = self.peak * (1.0 - tf.minimum(step, float(self.train_steps)) / self.train_steps)
+        step = tf.cast(step, tf.float32) + self.first_step
+        left = 1.0 - tf.minimum(step, float(self.train_steps)) / self.train_steps
+        rate = self.peak * (left if self.power == 1 else left ** self.power)
         if self.warmup_steps > 0:
             rate *= tf.minimum(1.0, step / self.warmup_steps)
         return rate
 
     def get_config(self):
-        return {"peak": self.peak, "train_steps": self.train_steps, "warmup_steps": self.warmup_steps}
+        return {"peak": self.peak, "train_steps": self.train_steps, "warmup_steps": self.warmup_steps,
+                "power": self.power, "first_step": self.first_step}
 
 
-def layer_decay_factor(path, *, num_layers, decay):
+def layer_decay_factor(path, *, num_layers, decay, offset=1):
     """The learning rate factor of a variable: `decay` to the number of layers above it.
 
     The task head has factor 1, the last layer `decay`, the embeddings and their projection decay^(layers + 1). (The
-    original counts a pooler that ELECTRA lacks and gives the last layer decay^2.)
+    original counts a pooler that ELECTRA lacks and gives the last layer decay^2: an offset of 2.)
 
     Args:
         path: name of the variable, as in `named_weights`.
         num_layers: transformer layers of the encoder.
         decay: 0..1.
+        offset: levels from the head down to the last layer.
 
     >>> layer_decay_factor("encoder/layer_11/output/kernel", num_layers=12, decay=0.8)   # 0.8
     """
@@ -53,5 +59,5 @@ def layer_decay_factor(path, *, num_layers, decay):
     elif match := re.search(r"(?:^|/)layer_(\d+)/", path):
         depth = int(match.group(1)) + 1
     else:
-        depth = num_layers + 1
-    return decay ** (num_layers + 1 - depth)
+        depth = num_layers + offset
+    return decay ** (num_layers + offset - depth)

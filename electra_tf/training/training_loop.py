@@ -155,7 +155,10 @@ class Trainer:
             manifest=self._manifest), learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
         self._logged_step, self._seconds, self._timed_steps = self.step, 0.0, 0
         told = {record["cause"] for record in self._history if record["event"] == "warning"}
-        for warning in collapse_warnings(self._history, warmup_steps=self._config.optimizer.warmup_steps):
+        objective = self._config.objective
+        generator_learns = objective.generator != "uniform" and objective.name != "adversarial"
+        for warning in collapse_warnings(self._history, warmup_steps=self._config.optimizer.warmup_steps,
+                                         generator_learns=generator_learns and not objective.freeze_generator):
             if warning.cause not in told:
                 self._tell("warning", cause=warning.cause, message=warning.message)
 

@@ -29,7 +29,7 @@ class Flags:
     compress: bool = config.setting(False, "compress what is written")
     share: float = config.setting(0.5, "part of the data that is used")
     workers: int = config.setting(2, "number of processes")
-    settings: config.PretrainingConfig = job.settings_from("preset", config.preset)
+    settings: config.PretrainingConfig = job.settings_from("preset", named=config.preset)
 
     def __post_init__(self):
         if self.workers < 1:
@@ -221,7 +221,7 @@ def test_a_job_written_wrongly_is_a_defect():
     @dataclasses.dataclass(frozen=True)
     class Twice:
         seed: int = config.setting(1, "one")
-        settings: config.PretrainingConfig = job.settings_from("preset", config.preset)
+        settings: config.PretrainingConfig = job.settings_from("preset", named=config.preset)
 
     with pytest.raises(ValueError, match="Twice: one settings field at most, no name twice"):
         read("--seed=3", flags_class=Twice)

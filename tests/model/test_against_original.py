@@ -9,7 +9,7 @@ from electra_tf.objective.corruption import corrupt
 from electra_tf.objective.losses import masked_language_model_loss, mean_loss, replaced_token_loss
 from electra_tf.objective.masking import Masked
 from electra_tf.training.pretrainer import ElectraPretrainer
-from tests.oracles.original import PretrainingFixture
+from tests.oracles.original import PretrainingFixture, assert_gradients
 
 TOLERANCE = 1e-5
 
@@ -69,11 +69,25 @@ def test_logits_losses_and_gradients_of_the_joint_objective(run):
     np.testing.assert_allclose(generator_loss, fixture["out/gen/loss"], atol=TOLERANCE)
     np.testing.assert_allclose(discriminator_loss, fixture["out/disc/loss"], atol=TOLERANCE)
     np.testing.assert_allclose(total, fixture["out/total_loss"], rtol=1e-6)
-    assert gradients.keys() == fixture.gradients.keys()
-    global_norm = np.sqrt(sum((gradient.astype(np.float64) ** 2).sum() for gradient in fixture.gradients.values()))
-    for name, expected in fixture.gradients.items():
-        difference = np.linalg.norm(tf.convert_to_tensor(gradients[name]).numpy() - expected)
-        assert difference <= 1e-4 * np.linalg.norm(expected) + 1e-6 * global_norm, name
+    assert_gradients({name: tf.convert_to_tensor(gradient) for name, gradient in gradients.items()}, fixture.gradients)
+
+
+def test_attention_maps_of_both_encoders(monkeypatch):
+    fixture = PretrainingFixture("proj")
+    pretrainer = ElectraPretrainer(fixture.config())
+    assign_weights(pretrainer.weights_by_name(), fixture.weights)
+    for encoder, scope, token_ids in (
+            (pretrainer.generator.encoder, "enc0_generator", fixture["out/masked/input_ids"]),
+            (pretrainer.discriminator.encoder, "enc1_electra", fixture["out/fake/input_ids"])):
+        maps = []
+
+        def note(probabilities, *, maps=maps, **_):
+            maps.append(probabilities)
+            return probabilities
+        for layer in encoder.transformer_layers:
+            monkeypatch.setattr(layer.attention.dropout, "call", note)
+        encoder(token_ids, **batch(fixture))
+        np.testing.assert_allclose(np.stack(maps), fixture[f"out/{scope}/attn_maps"], atol=TOLERANCE)
 
 
 def test_corruption_and_labels_are_the_originals_where_no_position_repeats(run):

@@ -226,3 +226,20 @@ def test_a_model_folder_is_never_written_over_other_work(tmp_path):
     ElectraEncoder(CONFIG).save_to_preset(tmp_path / "model")
     with pytest.raises(InputError, match="model"):
         ElectraEncoder(CONFIG).save_to_preset(tmp_path / "model")
+
+
+def test_initial_weights_have_the_spread_of_the_originals():
+    """Drawn by the original's initialisers for the preset small, layer 0."""
+    stored = json.loads(shared_path("oracles/original/init_stats_small.json").read_text())["stats"]
+    keras.utils.set_random_seed(11)
+    config = dataclasses.replace(PRESETS["small"].model, num_layers=1)
+    weights = ElectraPretrainer(config).weights_by_name()
+    compared = 0
+    for name, expected in stored.items():
+        values = weights[our_name(name)].numpy()
+        assert list(values.shape) == expected["shape"]
+        # The spread of n uniform or normal numbers is known to 1 / sqrt(2 n); four of these.
+        assert abs(values.std() / expected["std"] - 1 if expected["std"] else values.std()) < 4 / np.sqrt(values.size)
+        assert values.max() <= max(1.001 * expected["max"], 1.02 * abs(expected["min"])) + 0.003, name
+        compared += 1
+    assert compared > 30

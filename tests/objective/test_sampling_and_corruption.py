@@ -1,9 +1,11 @@
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config import MaskingConfig
 from electra_tf.objective.corruption import corrupt
 from electra_tf.objective.masking import Masked
-from electra_tf.objective.sampling import sample_tokens
+from electra_tf.objective.random_bits import RandomSource
+from electra_tf.objective.sampling import sample_by_gumbel, sample_replacements, sample_tokens
 
 
 def softmax(logits):
@@ -54,3 +56,29 @@ def test_corruption_leaves_no_mask_and_labels_only_what_differs():
     corrupted = corrupt(token_ids, masked, sampled_ids=tf.constant([[17, 13], [29, 30]]))
     assert corrupted.token_ids.numpy().tolist() == [[2, 17, 12, 13, 3], [2, 29, 22, 3, 0]]
     assert corrupted.is_replaced.numpy().astype(int).tolist() == [[0, 1, 0, 0, 0], [0, 1, 0, 0, 0]]
+
+
+def test_gumbel_noise_samples_from_the_softmax_at_a_temperature():
+    logits = np.random.default_rng(4).normal(size=13).astype(np.float32) * 2
+    uniforms = np.random.default_rng(5).random((500, 200, 13)).astype(np.float32)
+    sampled = sample_by_gumbel(tf.constant(logits) + tf.zeros([500, 200, 1]), tf.constant(uniforms), temperature=1.7)
+    frequencies = np.bincount(sampled.numpy().ravel(), minlength=13) / 100_000
+    # A share's standard deviation is at most 0.0016.
+    np.testing.assert_allclose(frequencies, softmax(logits / 1.7), atol=0.006)
+
+
+def draw(**settings):
+    logits = tf.constant(np.random.default_rng(6).normal(size=(40, 5, 17)).astype(np.float32) * 2)
+    original_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    sampled = sample_replacements(logits, original_ids, masking=MaskingConfig(**settings),
+                                  source=RandomSource(3, tf.range(40, dtype=tf.int64)))
+    return sampled.numpy(), original_ids.numpy()
+
+
+def test_each_setting_of_sampling_changes_the_samples():
+    plain, original_ids = draw()
+    assert (plain == original_ids).mean() > 0.3
+    assert (draw(sampler="gumbel")[0] != plain).any()
+    assert (draw(temperature=5.0)[0] == original_ids).mean() < (plain == original_ids).mean() - 0.05
+    for sampler in ("cumulative", "gumbel"):
+        assert not (draw(disallow_correct=True, sampler=sampler, temperature=3.0)[0] == original_ids).any()

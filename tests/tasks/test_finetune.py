@@ -182,7 +182,8 @@ FEW_STEPS = FineTuningConfig(sequence_length=30, batch_size=5, epochs=1)
 @pytest.mark.parametrize("name, value", [
     ("sequence_length", 9), ("batch_size", 4), ("epochs", 2.0), ("learning_rate", 1e-3), ("layer_decay", 0.5),
     ("weight_decay", 0.5), ("warmup_proportion", 1.0), ("clip_norm", 0.1), ("dropout", 0.3), ("loss_reduction", "mean"),
-    ("precision", "bfloat16"), ("seed", 1), ("evaluations_per_epoch", 3)])
+    ("precision", "bfloat16"), ("seed", 1), ("evaluations_per_epoch", 3), ("layer_decay_offset", 2), ("first_step", 1),
+    ("clip_rows", "separate")])
 def test_every_setting_changes_the_outcome(outcome_of, usual_outcome, name, value):
     assert getattr(FEW_STEPS, name) != value
     assert outcome_of(name, replace(FEW_STEPS, **{name: value})) != usual_outcome

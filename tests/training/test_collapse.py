@@ -28,8 +28,8 @@ def make_log(numbers, *, million_tokens=100, lines=400):
     return records
 
 
-def causes(log, *, warmup_steps=200):
-    return [warning.cause for warning in collapse_warnings(log, warmup_steps=warmup_steps)]
+def causes(log, *, warmup_steps=200, **options):
+    return [warning.cause for warning in collapse_warnings(log, warmup_steps=warmup_steps, **options)]
 
 
 AT_CONSTANT_GUESS = {"discriminator_loss": lambda done: CONSTANT_GUESS * 0.999}
@@ -100,3 +100,13 @@ def test_words_are_counted_and_special_pieces_are_not(tmp_path):
     counts = count_tokens(write_records(tmp_path, documents=60, words=words), vocabulary=vocabulary, seed=0)
     assert set(np.flatnonzero(counts)) == {5, 6, 7}
     assert unigram_loss(counts) == pytest.approx(math.log(3), abs=0.05)
+
+
+@pytest.mark.parametrize("numbers", [AT_UNIGRAM, RISING])
+def test_a_generator_whose_loss_need_not_fall_is_not_blamed(numbers):
+    assert causes(make_log(numbers)) and not causes(make_log(numbers), generator_learns=False)
+
+
+def test_where_nothing_is_asked_of_a_discriminator_it_is_not_blamed():
+    numbers = {"constant_guess_loss": lambda done: 0.0, "discriminator_loss": lambda done: 5.0}
+    assert causes(make_log(numbers)) == []

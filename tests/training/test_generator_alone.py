@@ -39,7 +39,7 @@ def test_a_discriminator_starts_with_the_encoder_of_a_generator_that_was_trained
     monkeypatch.setattr(initial_weights, "is_run", lambda folder: True)
     monkeypatch.setattr(initial_weights, "read_run_weights", lambda folder, report: run)
     initial = initial_weights.read_initial_weights(
-        tmp_path, config=config.model, vocabulary=tiny_vocabulary(), report=pytest.fail)
+        tmp_path, config=config, vocabulary=tiny_vocabulary(), report=pytest.fail)
     pretrainer = ElectraPretrainer(config.model)
     initial.assign_to(pretrainer)
     starts_alike = generator_size == 1.0

@@ -246,7 +246,7 @@ def test_a_model_folder_fills_what_it_has_and_names_what_is_new(run, tmp_path, k
     source = ElectraDiscriminator.from_preset(folder / "discriminator")
     (source if kind == "discriminator" else source.encoder).save_to_preset(
         tmp_path / "model", vocabulary=tiny_vocabulary())
-    initial = read_initial_weights(tmp_path / "model", config=CONFIG.model, vocabulary=tiny_vocabulary(),
+    initial = read_initial_weights(tmp_path / "model", config=CONFIG, vocabulary=tiny_vocabulary(),
                                    report=pytest.fail)
     assert f"Weights of the {kind} from {tmp_path / 'model'}; new: {new}" in initial.told
     pretrainer = new_pretrainer(replace(CONFIG, seed=8), tiny_vocabulary(), strategy_for("one_device"))
@@ -263,7 +263,7 @@ def test_initial_weights_that_do_not_fit_are_refused_in_one_sentence(run, tmp_pa
     vocabulary = tiny_vocabulary()
 
     def read(source, *, model=CONFIG.model, vocabulary=vocabulary):
-        read_initial_weights(source, config=model, vocabulary=vocabulary, report=pytest.fail)
+        read_initial_weights(source, config=replace(CONFIG, model=model), vocabulary=vocabulary, report=pytest.fail)
 
     with pytest.raises(InputError, match="num_layers is 1 there and 2 here; num_heads is 2 there and 4 here"):
         read(folder, model=replace(CONFIG.model, num_layers=2, num_heads=4))

@@ -58,7 +58,7 @@ def tiny_config(**settings):
 
 def flags_of(config, *, data, output):
     """The command line flags of experiments/pretrain.py that mean just this config."""
-    groups = {"model", "masking", "optimizer"}
+    groups = {"model", "masking", "objective", "optimizer"}
     flags = [f"--data={data}", f"--output={output}", "--preset=tiny"]
     for name, value in vars(config).items():
         if name in groups:

@@ -1,0 +1,157 @@
+"""The answer's first and last piece, and whether there is one: the original's head and losses for SQuAD."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from electra_tf.model.layers import gelu
+
+_HIDDEN_SIZE = 512
+# As in the original: subtracted from the logits of places where no answer can be.
+_FORBIDDEN = 1000.0
+
+
+class SpanLogits(NamedTuple):
+    """What the head says of a batch in training.
+
+    Attributes:
+        start, end: float32 [batch, length]; places that cannot hold an answer are about -1000.
+        impossible: float32 [batch], logit of "there is no answer"; None without that classifier.
+    """
+
+    start: tf.Tensor
+    end: tf.Tensor
+    impossible: tf.Tensor | None
+
+
+class SpanBeam(NamedTuple):
+    """The most likely answers of a batch.
+
+    Attributes:
+        start_log_probabilities: float32 [batch, beam], with start_positions int32 [batch, beam].
+        end_log_probabilities: float32 [batch, beam, beam], with end_positions int32 [batch, beam, beam]: the ends for
+            each start.
+        impossible: as in SpanLogits.
+    """
+
+    start_log_probabilities: tf.Tensor
+    start_positions: tf.Tensor
+    end_log_probabilities: tf.Tensor
+    end_positions: tf.Tensor
+    impossible: tf.Tensor | None
+
+
+def answer_places(segment_ids, padding_mask):
+    """Where an answer may lie: float32 [batch, length], 1 for the context (its last [SEP] too) and for [CLS].
+
+    Args:
+        segment_ids: int32 [batch, length], 1 in the context.
+        padding_mask: int32 [batch, length].
+    """
+    is_first = tf.one_hot(0, tf.shape(segment_ids)[1], dtype=tf.float32)
+    return tf.cast(segment_ids * padding_mask, tf.float32) + is_first
+
+
+class QuestionAnsweringHead(keras.layers.Layer):
+    """Start, end and answerability from the encoder's hidden states.
+
+    Args:
+        hidden_size: width of the encoder.
+        joint: whether the end depends on the start: on the right one in training, on each of the beam in answering.
+        answerable: "start" for a classifier of what the start logits point at, "cls" for one of the first token
+            alone, None for neither.
+        beam_size: starts that are looked at, and ends for each of them.
+
+    >>> head = QuestionAnsweringHead(256)
+    >>> head(hidden, places, start_positions=start_positions).start.shape   # [batch, length]
+    """
+
+    def __init__(self, hidden_size, *, joint=True, answerable="start", beam_size=20, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size, self.joint, self.answerable, self.beam_size = hidden_size, joint, answerable, beam_size
+
+        def dense(units, name):
+            return keras.layers.Dense(units, kernel_initializer="glorot_uniform", name=name, dtype=self.dtype_policy)
+        self.start = dense(1, "start")
+        self.end_hidden = dense(_HIDDEN_SIZE, "end_hidden") if joint else None
+        self.end = dense(1, "end")
+        self.impossible_hidden = dense(_HIDDEN_SIZE, "impossible_hidden") if answerable == "start" else None
+        self.impossible = dense(1, "impossible") if answerable else None
+
+    def build(self, input_shape=None):
+        width = self.hidden_size
+        self.start.build((None, None, width))
+        if self.joint:
+            self.end_hidden.build((None, None, 2 * width))
+        self.end.build((None, None, _HIDDEN_SIZE if self.joint else width))
+        if self.impossible_hidden is not None:
+            self.impossible_hidden.build((None, 2 * width))
+        if self.impossible is not None:
+            self.impossible.build((None, width if self.impossible_hidden is None else _HIDDEN_SIZE))
+
+    def call(self, hidden, places, start_positions):
+        """SpanLogits, with the ends for the given starts.
+
+        Args:
+            hidden: float [batch, length, hidden_size].
+            places: float32 [batch, length], see `answer_places`.
+            start_positions: int32 [batch], the right ones.
+        """
+        start = self._logits(self.start(hidden)[..., 0], places)
+        chosen = tf.gather(hidden, start_positions[:, None], batch_dims=1)  # [batch, 1, hidden_size]
+        return SpanLogits(start, self._end_logits(hidden, chosen, places)[:, 0], self._impossible(hidden, start))
+
+    def beam(self, hidden, places):
+        """SpanBeam; arguments as `call`. `beam_size` is at most the length."""
+        start = self._logits(self.start(hidden)[..., 0], places)
+        start_scores, start_positions = tf.math.top_k(tf.nn.log_softmax(start), k=self.beam_size)
+        chosen = tf.gather(hidden, start_positions, batch_dims=1)  # [batch, beam, hidden_size]
+        end = tf.nn.log_softmax(self._end_logits(hidden, chosen, places))
+        end_scores, end_positions = tf.math.top_k(end, k=self.beam_size)
+        if not self.joint:  # the ends are the same for every start
+            end_scores, end_positions = (
+                tf.repeat(values, self.beam_size, axis=1) for values in (end_scores, end_positions))
+        return SpanBeam(start_scores, start_positions, end_scores, end_positions, self._impossible(hidden, start))
+
+    def _logits(self, logits, places):
+        return tf.cast(logits, tf.float32) + _FORBIDDEN * (places - 1)
+
+    def _end_logits(self, hidden, starts, places):
+        """[batch, starts, length]; one row for all starts where the end does not depend on them."""
+        if not self.joint:
+            return self._logits(self.end(hidden)[:, None, :, 0], places[:, None])
+        shape = [tf.shape(starts)[0], tf.shape(starts)[1], tf.shape(hidden)[1], self.hidden_size]
+        pairs = tf.concat([tf.broadcast_to(starts[:, :, None], shape), tf.broadcast_to(hidden[:, None], shape)], -1)
+        return self._logits(self.end(gelu(self.end_hidden(pairs)))[..., 0], places[:, None])
+
+    def _impossible(self, hidden, start_logits):
+        if self.impossible is None:
+            return None
+        state = hidden[:, 0]
+        if self.impossible_hidden is not None:
+            weights = tf.cast(tf.nn.softmax(start_logits), hidden.dtype)
+            state = tf.concat([state, tf.reduce_sum(weights[..., None] * hidden, axis=1)], axis=-1)
+            state = gelu(self.impossible_hidden(state))
+        return tf.cast(self.impossible(state)[:, 0], tf.float32)
+
+
+def question_answering_losses(logits, *, start_positions, end_positions, is_impossible, impossible_weight=0.5):
+    """The loss of each example: the mean of both ends' cross-entropies, and a share of the third question's.
+
+    Args:
+        logits: SpanLogits.
+        start_positions, end_positions: int32 [batch].
+        is_impossible: bool or 0/1 [batch]; not read where the head has no such classifier.
+        impossible_weight: factor of the loss of "is there an answer?".
+
+    Returns:
+        float32 [batch].
+    """
+    start, end = (tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positions, logits=scores) for positions, scores
+                  in ((start_positions, logits.start), (end_positions, logits.end)))
+    losses = (start + end) / 2
+    if logits.impossible is None:
+        return losses
+    return losses + impossible_weight * tf.nn.sigmoid_cross_entropy_with_logits(
+        labels=tf.cast(is_impossible, tf.float32), logits=logits.impossible)
