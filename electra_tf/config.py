@@ -26,6 +26,7 @@ POSITION_TYPES = ("learned", "sinusoidal", "relative")
 
 
 ACTIVATIONS = ("gelu", "gelu_tanh")
+POSITION_EXTENSIONS = ("none", "copy", "interpolation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,8 @@ class ElectraConfig:
     generator_depth: float = setting(1.0, "generator layers as a fraction of num_layers")
     position_type: str = setting("learned", "learned positions; sinusoidal, a fixed table; or relative, a learned bias "
                                             "of each head for each distance up to 32")
+    position_extension: str = setting("none", "how rows were added to a trained position table: none, copy or "
+                                              "interpolation; convert_checkpoint.py does it and writes it here")
     embedding_gate: bool = setting(False, "multiply the embeddings by a learned sigmoid gate of themselves")
     drop_connect: float = setting(0.0, "rate at which entries of the attention output's and the feed-forward kernels "
                                        "are dropped in training, 0..1")
@@ -68,6 +71,7 @@ class ElectraConfig:
             value = getattr(self, name)
             require(0 <= value < 1, f"{name}={value} must lie in [0, 1); 0.1 drops 10 %.")
         require_one_of(self, "activation", ACTIVATIONS)
+        require_one_of(self, "position_extension", POSITION_EXTENSIONS)
         for name in ("layer_norm_epsilon", "initializer_range"):
             require(getattr(self, name) > 0, f"{name}={getattr(self, name)} must be above 0.")
         for name in ("generator_size", "generator_depth"):

@@ -22,11 +22,17 @@ class Flags:
     vocabulary: str | None = config.setting(None, "vocabulary folder or vocab.txt, for an input that has none")
     num_heads: int | None = config.setting(None, "attention heads, for a TF1 checkpoint without bert_config.json where "
                                                  "they are not 64 wide")
+    extend_vocabulary: str | None = config.setting(None, "vocabulary folder or file of pieces, one a line, whose new "
+                                                         "ones are added; they start as the mean of their old pieces")
+    max_positions: int | None = config.setting(None, "longest input of the result, more than the model has")
+    position_extension: str = config.setting("copy", "how positions for it are made: copy or interpolation")
 
 
 def main(flags):
-    done = electra_tf.convert_checkpoint(flags.input, flags.output, to=flags.to, part=flags.part,
-                                         vocabulary=flags.vocabulary, num_heads=flags.num_heads)
+    done = electra_tf.convert_checkpoint(
+        flags.input, flags.output, to=flags.to, part=flags.part, vocabulary=flags.vocabulary,
+        num_heads=flags.num_heads, extend_vocabulary=flags.extend_vocabulary, max_positions=flags.max_positions,
+        position_extension=flags.position_extension)
     print(f"{flags.input} is of format {done.source}")
     for sentence in done.told:
         print(sentence)

@@ -5,13 +5,15 @@ import pathlib
 
 import numpy as np
 
+from electra_tf.convert.extended_vocabulary import with_extended_vocabulary
 from electra_tf.convert.formats import FOREIGN, KERAS_HUB, ORIGINAL, OURS, read_foreign, recognize, write_foreign
+from electra_tf.convert.longer_positions import with_longer_positions
 from electra_tf.convert.vocabularies import is_cased
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, require_new_or_empty
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
 from electra_tf.model.model_folder import SHIPPED_MODELS, assign_weights, load_model_folder, save_model_folder
-from electra_tf.text.vocabulary import TextSettings, Vocabulary
+from electra_tf.text.vocabulary import TextSettings, Vocabulary, read_pieces
 
 FORMATS = (OURS, *FOREIGN)
 PARTS = ("discriminator", "generator", "encoder")
@@ -34,7 +36,8 @@ class Conversion:
     told: tuple
 
 
-def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_heads=None):
+def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_heads=None, extend_vocabulary=None,
+                       max_positions=None, position_extension="copy"):
     """Reads a checkpoint, whose format is recognised by its content, and writes it in another format.
 
     Every variable of the source finds its place, or the error names it; what is left out on purpose is told.
@@ -48,6 +51,10 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
         part: "discriminator" or "generator" to take one of two, "encoder" to leave out the head; None takes all.
         vocabulary: vocabulary folder, or a vocab.txt, for a source without one.
         num_heads: attention heads, for a checkpoint of the original without bert_config.json.
+        extend_vocabulary: vocabulary folder or file of pieces, one a line; those the model has not are added, each with
+            the mean of the rows that it consisted of.
+        max_positions: longest input of the result, more than now; None leaves it.
+        position_extension: "copy" or "interpolation", how the rows for it are made; see `longer_table`.
 
     Returns:
         Conversion.
@@ -70,6 +77,16 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
     if vocabulary is not None:
         models = [_with_vocabulary(model, vocabulary) for model in models]
         told.append(f"The vocabulary is that of {vocabulary}, as given.")
+    if extend_vocabulary is not None:
+        pieces = _pieces_of(extend_vocabulary)
+        extended = [with_extended_vocabulary(model, pieces, where=extend_vocabulary) for model in models]
+        models = [model for model, _ in extended]
+        told.append(f"{extended[0][1]:,} new pieces from {extend_vocabulary}; the vocabulary has "
+                    f"{models[0].vocabulary.size:,} now.")
+    if max_positions is not None:
+        models = [with_longer_positions(model, max_positions, extension=position_extension)
+                  for model in models]
+        told.append(f"Inputs may be {max_positions} tokens long; the new positions are made by {position_extension}.")
     models = _select(models, part, source, told)
     output, folders = pathlib.Path(output), {}
     with new_folder(output) as temporary:
@@ -147,6 +164,11 @@ def _with_vocabulary(model, path):
         raise InputError(f"{path} has {found.size} pieces, the word table only {model.config.vocabulary_size} rows; "
                          f"they do not belong together.")
     return dataclasses.replace(model, vocabulary=found)
+
+
+def _pieces_of(path):
+    path = pathlib.Path(path)
+    return Vocabulary.load(path).pieces if path.is_dir() else read_pieces(path)
 
 
 def _what_keras_hub_changes(model):

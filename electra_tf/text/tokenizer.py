@@ -39,7 +39,8 @@ class Tokenizer:
         self.vocabulary = vocabulary
         self._raw_word_pattern = basic_tokenizer.raw_word_pattern(vocabulary.settings)
         self._unusual_text = _pattern_of_unusual_text(vocabulary.settings)
-        self._ids_of_word = _Cache(_WordPiece(vocabulary))
+        self._wordpiece = _WordPiece(vocabulary)
+        self._ids_of_word = _Cache(self._wordpiece)
         self._ids_of_raw_word = _Cache(self._find_ids)
         self._places_of_raw_word = _Cache(self._find_places)
         self._unk_id = vocabulary.unk_id
@@ -80,6 +81,20 @@ class Tokenizer:
         is_plain = text.isascii() and text.isprintable() or not self._unusual_text.search(text)
         raw_words = text.split() if is_plain else self._raw_word_pattern.findall(text)
         return list(chain.from_iterable(map(self._ids_of_raw_word.__getitem__, raw_words)))
+
+    def ids_of_piece(self, piece):
+        """The ids of what a string is made of that is meant as one piece: "##" in front says that it continues a word.
+
+        Args:
+            piece: str, as it would stand in a vocabulary.
+
+        Returns:
+            Tuple of int; [UNK] alone where it cannot be put together.
+
+        >>> Tokenizer(vocabulary).ids_of_piece("##wanted")   # (1822, 290)
+        """
+        return self._wordpiece(piece.removeprefix(CONTINUATION),
+                               is_continuing=piece.startswith(CONTINUATION))
 
     def _find_ids(self, raw_word):
         text = basic_tokenizer.normalize(raw_word, self.vocabulary.settings).text
@@ -125,10 +140,10 @@ class _WordPiece:
                             if piece.startswith(CONTINUATION)}
         self._longest = max(map(len, self._starting))
 
-    def __call__(self, word):
+    def __call__(self, word, is_continuing=False):
         if len(word) > self._max_characters:
             return self._unk
-        token_ids, first, pieces = [], 0, self._starting
+        token_ids, first, pieces = [], 0, self._continuing if is_continuing else self._starting
         while first < len(word):
             for last in range(min(len(word), first + self._longest), first, -1):
                 token_id = pieces.get(word[first:last])

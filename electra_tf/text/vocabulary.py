@@ -102,7 +102,7 @@ class Vocabulary:
 
         >>> Vocabulary.from_file("bert-base-german-cased/vocab.txt", TextSettings(lowercase=False, strip_accents=False))
         """
-        pieces = _read_pieces(pathlib.Path(path))
+        pieces = read_pieces(pathlib.Path(path))
         _check_pieces(pieces, path)
         if not any(piece.startswith(CONTINUATION) for piece in pieces):
             raise InputError(f"{path} has no piece that begins with '{CONTINUATION}'; expected a WordPiece vocabulary, "
@@ -129,7 +129,7 @@ class Vocabulary:
         stored = config.read_json(folder / _SETTINGS_FILE)
         switches = {field.name for field in dataclasses.fields(TextSettings)}
         settings = config.from_dict(TextSettings, {name: stored[name] for name in switches if name in stored})
-        vocabulary = cls(_read_pieces(folder / _PIECES_FILE), settings)
+        vocabulary = cls(read_pieces(folder / _PIECES_FILE), settings)
         if stored.get("hash") != vocabulary.hash:
             raise InputError(f"{folder}: {_PIECES_FILE} and the switches do not match the hash in {_SETTINGS_FILE}; "
                              f"one of them was changed or mixed up, restore the folder from where it was made.")
@@ -205,7 +205,14 @@ def _holds_paths(corpus):
         isinstance(corpus, (list, tuple)) and all(isinstance(path, (str, os.PathLike)) for path in corpus))
 
 
-def _read_pieces(path):
+def read_pieces(path):
+    """The lines of a vocab.txt without the white space around them, unchecked.
+
+    Raises:
+        InputError: names the file, or the line that is not UTF-8.
+
+    >>> read_pieces("vocab.txt")[0]   # '[PAD]'
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -7,7 +7,7 @@ import sys
 
 import keras
 
-from electra_tf.config import read_json, replace, to_dict
+from electra_tf.config import generator_of, read_json, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.objective.masking import SpecialIds
 from electra_tf.progress import Progress
@@ -29,6 +29,7 @@ from electra_tf.training.stop_signals import StopSignals
 from electra_tf.training.training_loop import Trainer
 
 JOB = "pretrain"
+_LARGE_GENERATOR = 0.75  # share of the discriminator's width times depth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,8 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     initial = None
     if init_from is not None and checkpoint is None:
         initial = read_initial_weights(init_from, config=config, vocabulary=vocabulary, report=_say)
+    if warning := large_generator_warning(config):
+        _say(warning)
     folder = _run_folder(output, {**to_dict(config), "init_from": None if init_from is None else str(init_from),
                                   "inputs": _fingerprints(manifest)})
     if not (folder / VOCABULARY_NAME).is_dir():
@@ -119,6 +122,28 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     if trainer.step < config.train_steps:
         return _result(folder, {"step": trainer.step, "train_steps": config.train_steps}, stopped_by=stop.received)
     return _finish(folder, config)
+
+
+def large_generator_warning(config):
+    """A sentence where generator and discriminator are to be trained together and the generator is nearly as large.
+
+    Args:
+        config: PretrainingConfig.
+
+    Returns:
+        str, empty where there is nothing to say.
+
+    >>> large_generator_warning(preset("small"))   # ''
+    """
+    main, generator = config.model, generator_of(config.model, config.objective)
+    share = generator.hidden_size * generator.num_layers / (main.hidden_size * main.num_layers)
+    is_joint = config.objective.name == "electra" and config.objective.generator == "masked" and (
+        config.discriminator_weight and config.objective.shared != "everything")
+    if not is_joint or share < _LARGE_GENERATOR:
+        return ""
+    return (f"The generator is {share:.0%} as large as the discriminator: its samples soon are hard to tell from the "
+            f"text, which leaves the discriminator little to learn, and it costs as much. A quarter to a half was best "
+            f"in the paper (figure 3); consider --set model.generator_size=0.25.")
 
 
 def _say(sentence):
