@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from electra_tf.config import replace
+from electra_tf.config import PretrainingConfig, replace
 from electra_tf.errors import InputError
 from electra_tf.model.convert_checkpoint import convert_checkpoint
 from electra_tf.model.model_folder import load_model_folder
@@ -34,8 +34,8 @@ def test_a_checkpoint_of_the_original_fills_both_networks(converted, tmp_path):
     vocabulary, config = load_model_folder(folder).vocabulary, fixture.config()
     if converted:
         convert_checkpoint(folder, tmp_path / "ours", to="electra_tf")
-    initial = read_initial_weights(tmp_path / "ours" if converted else folder, config=config, vocabulary=vocabulary,
-                                   report=pytest.fail)
+    initial = read_initial_weights(tmp_path / "ours" if converted else folder, config=PretrainingConfig(model=config),
+                                   vocabulary=vocabulary, report=pytest.fail)
     assert initial.new == () and initial.told.startswith("Weights of both networks from")
     pretrainer = ElectraPretrainer(config)
     initial.assign_to(pretrainer)
@@ -44,8 +44,8 @@ def test_a_checkpoint_of_the_original_fills_both_networks(converted, tmp_path):
     for name, variable in pretrainer.weights_by_name().items():
         np.testing.assert_array_equal(variable.numpy(), expected[name], err_msg=name)
     with pytest.raises(InputError, match="the generator's hidden_size is 24 there and 16 here"):
-        read_initial_weights(folder, config=replace(config, generator_size=0.5), vocabulary=vocabulary,
-                             report=pytest.fail)
+        read_initial_weights(folder, config=PretrainingConfig(model=replace(config, generator_size=0.5)),
+                             vocabulary=vocabulary, report=pytest.fail)
 
 
 def padded_bert(folder):
@@ -82,7 +82,8 @@ def test_a_padded_bert_starts_the_discriminator_and_its_pooler_is_left_out(tmp_p
     assert (saved.vocabulary.size, saved.config.vocabulary_size) == (195, 200)
     assert "Left out: bert.pooler.dense.weight, cls.predictions.bias." in saved.told
     config = replace(model, vocabulary_size=195)
-    initial = read_initial_weights(folder, config=config, vocabulary=saved.vocabulary, report=pytest.fail)
+    initial = read_initial_weights(folder, config=PretrainingConfig(model=config), vocabulary=saved.vocabulary,
+                                   report=pytest.fail)
     assert initial.new == ("generator/", "discriminator/head/")
     pretrainer = ElectraPretrainer(config)
     initial.assign_to(pretrainer)
@@ -108,6 +109,7 @@ def test_a_run_goes_on_from_a_hugging_face_folder(tmp_path):
 
 def test_an_activation_that_differs_is_named(tmp_path):
     saved = load_model_folder(folder_of("discriminator_gelu_new"))
+    config = PretrainingConfig(model=replace(saved.config, activation="gelu"))
     with pytest.raises(InputError, match="activation is gelu_tanh there and gelu here"):
-        read_initial_weights(folder_of("discriminator_gelu_new"), config=replace(saved.config, activation="gelu"),
-                             vocabulary=saved.vocabulary, report=pytest.fail)
+        read_initial_weights(folder_of("discriminator_gelu_new"), config=config, vocabulary=saved.vocabulary,
+                             report=pytest.fail)
