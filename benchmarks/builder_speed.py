@@ -12,8 +12,8 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -74,14 +74,14 @@ def protocol_buffers(rows):
     return encoded
 
 
-def write_result(name, row):
+def write_result(name, row, *, table="building records"):
     """One file of benchmarks/results, as its README asks."""
     machine = (f"{len(os.sched_getaffinity(0))} cores, {platform.processor() or platform.machine()}, "
                f"Python {platform.python_version()}")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"builder-{name}.json"
-    path.write_text(json.dumps({"table": "building records", "row": row, "command": " ".join(sys.argv),
-                                "machine": machine}, indent=2) + "\n")
+    path.write_text(json.dumps({"table": table, "row": row, "machine": machine,
+                                "command": "python " + shlex.join(sys.argv)}, indent=2) + "\n")
     print(path.name, row)
 
 
@@ -107,14 +107,14 @@ def main():
             write_result(name, {
                 "packing": packing, "workers": workers, "text": f"{raw_bytes / 1e6:.0f} MB {paths[0].parent.name}",
                 "files": "plain" if corpus == plain else paths[0].suffix, "MB/s": [round(rate, 2) for rate in rates],
-                "median MB/s": statistics.median(rates),
                 "padding": f"{manifest.splits['train'].padding_share:.1%}"})
     numbers = np.random.default_rng(0)
     rows = {"token_ids": np.minimum(numbers.zipf(1.3, size=[2000, 128]), 8191),
             "segment_ids": numbers.integers(0, 2, size=[2000, 128])}
     write_result("encoding", {"rows of 128": "encode_examples",
                               "us/row": microseconds_per_row(encode_examples, rows),
-                              "us/row by protocol buffers": microseconds_per_row(protocol_buffers, rows)})
+                              "us/row by protocol buffers": microseconds_per_row(protocol_buffers, rows)},
+                 table="encoding records")
 
 
 if __name__ == "__main__":
