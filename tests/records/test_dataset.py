@@ -154,6 +154,8 @@ distributed = iter(strategy.experimental_distribute_dataset(dataset))
 batches = [next(distributed) for _ in range(4)]
 np.savez(sys.argv[2], **{name: [[part.numpy() for part in strategy.experimental_local_results(batch[name])]
                                 for batch in batches] for name in batches[0]})
+# An iterator that lives until the interpreter ends waits for a thread that waits for the interpreter.
+del distributed
 """
 
 
