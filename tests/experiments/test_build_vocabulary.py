@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,14 +6,6 @@ import pytest
 from electra_tf.text.vocabulary import SPECIAL_PIECES, TextSettings, Vocabulary
 
 JOB = Path(__file__).resolve().parents[2] / "experiments" / "build_vocabulary.py"
-
-
-@pytest.fixture
-def run(tmp_path):
-    def run_job(*flags):
-        return subprocess.run([sys.executable, JOB, *flags], cwd=tmp_path, capture_output=True, encoding="utf-8",
-                              check=False)
-    return run_job
 
 
 def test_a_vocabulary_is_learned_and_stored_with_how_it_came_about(run, tmp_path):

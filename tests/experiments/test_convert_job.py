@@ -1,10 +1,7 @@
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
-import pytest
 
 from electra_tf.config import FineTuningConfig
 from electra_tf.model.model_folder import load_model_folder
@@ -15,14 +12,6 @@ from tests.oracles.hugging_face import folder_of
 from tests.tasks.tiny import reviews, write_tsv
 
 JOB = pathlib.Path(__file__).resolve().parents[2] / "experiments" / "convert_checkpoint.py"
-
-
-@pytest.fixture
-def run(tmp_path):
-    def run_job(*flags):
-        return subprocess.run([sys.executable, JOB, *flags], cwd=tmp_path, capture_output=True, encoding="utf-8",
-                              check=False)
-    return run_job
 
 
 def test_the_job_tells_what_it_found_what_it_left_out_and_what_it_wrote(run, tmp_path):
