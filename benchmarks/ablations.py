@@ -1,4 +1,4 @@
-"""The ablation table of docs/recipes.md: preset tiny under each objective, the same records, seeds and minutes.
+"""The ablation table of docs/recipes.md: preset tiny under each objective, the same records, seeds and processor time.
 
 A queue that can be stopped at any moment: each row is one file in results/, in which each seed is one number, and what
 is there is not run again; a run that was cut short goes on from its checkpoint in WORK.
@@ -11,6 +11,8 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 SEEDS = (0, 1, 2)
 MINUTES = 3
-PROBE_STEPS = 30  # updates that tell how many fit into the minutes
+PROBE_STEPS = (10, 60)  # updates of two runs: their difference tells how many fit into the minutes
 POLARITY = ROOT / "electra_tf" / "sample_data" / "sentence_polarity"
 LABELLED = {"train": POLARITY / "train.tsv.gz", "validation": POLARITY / "dev.tsv", "test": POLARITY / "test.tsv"}
 
@@ -84,7 +86,7 @@ class Bench:
         labelled: paths by "train", "validation" and "test".
         base: settings that go over preset tiny in every row.
         tuning: FineTuningConfig, but for the seed.
-        minutes: of pretraining for each seed.
+        minutes: of processor time, for the pretraining of each seed.
         steps: updates in place of minutes, or None.
         seeds: seeds of each row.
     """
@@ -151,13 +153,20 @@ def run_trial(name, bench, *, seed):
 
 
 def _steps_that_fit(config, bench, name, number):
-    """Updates in the row's minutes, measured once for all of its seeds."""
-    path = bench.work / f"{name}-probe-{number}"
-    if not (path / RESULT_FILE).is_file():
-        pretrain(replace(config, train_steps=PROBE_STEPS, seed=0), data=bench.records, output=path)
-    probe = json.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
-    timed = probe["executed_steps"] - 1  # the first compiles
-    return int(60 * bench.minutes * timed / probe["training_seconds"])
+    """Updates in the row's minutes of processor time, measured once for all of its seeds; other load does not count."""
+    path = bench.work / f"{name}-probe-{number}.json"
+    if not path.is_file():
+        spent = [_processor_seconds(config, bench, steps) for steps in PROBE_STEPS]
+        write_json_atomically(path, {"seconds": (spent[1] - spent[0]) / (PROBE_STEPS[1] - PROBE_STEPS[0])})
+    return int(60 * bench.minutes / json.loads(path.read_text(encoding="utf-8"))["seconds"])
+
+
+def _processor_seconds(config, bench, steps):
+    """What a run of some updates takes, with all that comes before the first."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        pretrain(replace(config, train_steps=steps, seed=0), data=bench.records, output=pathlib.Path(folder) / "run")
+        return time.process_time() - began
 
 
 def _accuracy(run, output, bench, *, seed):
@@ -169,8 +178,9 @@ def _accuracy(run, output, bench, *, seed):
 
 def main(records, work, *names):
     bench = Bench(records=pathlib.Path(records), work=pathlib.Path(work))
-    for name in names or ABLATIONS:
-        run_row(name, bench)
+    for number in range(len(SEEDS)):  # the whole table of one seed first
+        for name in names or ABLATIONS:
+            run_row(name, dataclasses.replace(bench, seeds=SEEDS[:number + 1]))
 
 
 if __name__ == "__main__":

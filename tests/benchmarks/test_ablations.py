@@ -60,9 +60,14 @@ def test_a_queue_that_is_stopped_goes_on_and_fills_its_table(name, stages, tmp_p
     assert tables.results_table("nothing of this name") == "No result yet."
 
 
-def test_the_minutes_decide_the_updates(tmp_path):
+def test_the_processor_minutes_decide_the_updates_and_are_measured_once(tmp_path, monkeypatch):
     bench = Bench(records=None, work=tmp_path, minutes=0.5)
-    probe = tmp_path / "electra-probe-0"
-    probe.mkdir()
-    (probe / "result.json").write_text(json.dumps({"executed_steps": 31, "training_seconds": 6.0}))
-    assert ablations._steps_that_fit(preset("tiny"), bench, "electra", 0) == 150  # 30 s of 5 updates
+    asked = []
+
+    def seconds(config, bench, steps):
+        asked.append(steps)
+        return 7 + 0.2 * steps  # what comes before the first update does not count
+
+    monkeypatch.setattr(ablations, "_processor_seconds", seconds)
+    assert [ablations._steps_that_fit(preset("tiny"), bench, "electra", 0) for _ in range(2)] == [150, 150]
+    assert asked == list(ablations.PROBE_STEPS)
