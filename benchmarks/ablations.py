@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from electra_tf.config import FineTuningConfig, preset, replace, with_overrides
 from electra_tf.files import write_json_atomically
 from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.options import TextClassification
 from electra_tf.training.pretrain import pretrain
 from electra_tf.training.run_folder import RESULT_FILE, versions
 
@@ -171,9 +172,9 @@ def _processor_seconds(config, bench, steps):
 
 def _accuracy(run, output, bench, *, seed):
     if not (output / RESULT_FILE).is_file():
-        finetune(replace(bench.tuning, seed=seed), **bench.labelled, text_columns=["sentence"], label_column="label",
+        finetune(replace(bench.tuning, seed=seed), task=TextClassification(("sentence",), "label"), **bench.labelled,
                  model=run, output=output)
-    return json.loads((output / RESULT_FILE).read_text(encoding="utf-8"))["test"]["accuracy"]
+    return json.loads((output / RESULT_FILE).read_text(encoding="utf-8"))["median"]
 
 
 def main(records, work, *names):

@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from electra_tf.config import FineTuningConfig
 from electra_tf.files import write_json_atomically
 from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.options import TextClassification
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -75,9 +76,9 @@ def write_sets(task, data, folder):
 def here(paths, settings, model, folder):
     """Accuracies of one trial by the fine-tuning of this package."""
     columns = list(json.loads(paths["train"].read_text("utf-8").split("\n", 1)[0]))[:-1]
-    result = finetune(settings, **paths, text_columns=columns, label_column="label",
-                      model=model, output=folder / "run")
-    return {"validation_accuracy": result.validation.accuracy, "test_accuracy": result.test.accuracy}
+    best = finetune(settings, task=TextClassification(tuple(columns), "label"), **paths, model=model,
+                    output=folder / "run").best
+    return {"validation_accuracy": best.validation["accuracy"], "test_accuracy": best.test["accuracy"]}
 
 
 def in_transformers(paths, settings, model, folder, python):

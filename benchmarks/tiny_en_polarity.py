@@ -17,6 +17,7 @@ import tempfile
 import electra_tf
 from electra_tf import files, sample_data
 from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.options import TextClassification
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 ARMS = {"pretrained": False, "random weights": True}
@@ -42,15 +43,15 @@ class Trial:
         if not path.is_file():
             config = electra_tf.FineTuningConfig(learning_rate=self.learning_rate, seed=self.seed, sequence_length=64)
             with tempfile.TemporaryDirectory() as folder:
-                result = finetune(config, train=sample_data.sentence_polarity("train"),
-                                  validation=sample_data.sentence_polarity("dev"),
-                                  test=sample_data.sentence_polarity("test"), text_columns=["sentence"],
-                                  label_column="label", model=model, output=pathlib.Path(folder) / "run",
-                                  random_weights=ARMS[self.arm])
+                best = finetune(config, task=TextClassification(("sentence",), "label"),
+                                train=sample_data.sentence_polarity("train"),
+                                validation=sample_data.sentence_polarity("dev"),
+                                test=sample_data.sentence_polarity("test"), model=model,
+                                output=pathlib.Path(folder) / "run", random_weights=ARMS[self.arm]).best
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_json_atomically(path, {
-                **dataclasses.asdict(self), "epochs": config.epochs, "validation_accuracy": result.validation.accuracy,
-                "test_accuracy": result.test.accuracy, "best_step": result.best_step, "is_dead": result.is_dead})
+                **dataclasses.asdict(self), "epochs": config.epochs, "validation_accuracy": best.validation["accuracy"],
+                "test_accuracy": best.test["accuracy"], "best_step": best.best_step, "is_dead": best.collapsed})
         return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -119,7 +119,7 @@ def travel(name, data, folder):
             "finetune", "--task=text_classification", f"--text_columns={journey.text_columns}",
             *(f"--{part}={path}" for part, path in labelled.items()), "--label_column=label",
             f"--model={folder / 'run'}", f"--output={output}", *journey.fine_tuning_flags, *flags)
-        accuracy[arm] = json.loads((output / "result.json").read_text())["test"]["accuracy"]
+        accuracy[arm] = json.loads((output / "result.json").read_text())["median"]
     commit = json.loads((folder / "run" / "versions.json").read_text()).get("git_commit")
     manifest = json.loads((folder / "records" / "manifest.json").read_text())["splits"]["train"]
     last = json.loads((folder / "run" / "result.json").read_text())["validation"]

@@ -26,6 +26,7 @@ _HOMES = {
     "electra_tf.training.pretrain": ("pretrain",),
     "electra_tf.tasks.text_classification": ("ElectraTextClassifier",),
     "electra_tf.tasks.finetune": ("finetune",),
+    "electra_tf.tasks.options": ("TextClassification", "Regression", "MultiLabel", "MultipleChoice"),
     "electra_tf.serving.saved_model": ("export_saved_model",),
     "electra_tf.serving.litert": ("export_litert",),
     "electra_tf.serving.predictor": ("Predictor",),

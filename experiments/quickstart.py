@@ -61,13 +61,14 @@ def pretrain(flags, folder):
 def tune(flags, folder, stations):
     """The three fine-tunings: name -> FineTuningResult."""
     settings = electra_tf.FineTuningConfig(epochs=flags.epochs, sequence_length=64)
+    task = electra_tf.TextClassification(text_columns=("sentence",), label_column="label")
     arms = {"random weights": (folder / "pretraining", True), "pretrained here": (folder / "pretraining", False),
             "tiny_en, shipped": ("tiny_en", False)}
     sets = {name: sample_data.sentence_polarity(split) for name, split in
             (("train", "train"), ("validation", "dev"), ("test", "test"))}
     return {name: stations.run(
-        f"Fine-tune on sentence polarity: {name}", electra_tf.finetune, settings, **sets, text_columns=["sentence"],
-        label_column="label", model=model, random_weights=is_random,
+        f"Fine-tune on sentence polarity: {name}", electra_tf.finetune, settings, task=task, **sets,
+        model=model, random_weights=is_random,
         output=folder / "tuned" / name.replace(", ", "-").replace(" ", "-"))
         for name, (model, is_random) in arms.items()}
 
@@ -91,9 +92,9 @@ def report(folder, pretraining, tuned, stations):
     """Prints what was reached, how long it took and where it lies."""
     print("Sentence polarity (two classes)     validation   test   examples/s")
     for name, result in tuned.items():
-        speed = config.read_json(result.folder / "result.json")["examples_per_second"]
-        print(f"  {name:<32}  {100 * result.validation.accuracy:8.1f} % {100 * result.test.accuracy:6.1f} % "
-              f"{speed:9.0f}")
+        best = result.best
+        print(f"  {name:<32}  {100 * best.validation['accuracy']:8.1f} % {100 * best.test['accuracy']:6.1f} % "
+              f"{best.examples_per_second:9.0f}")
     print("\nSeconds")
     for name, seconds in stations.seconds.items():
         print(f"  {seconds:6.0f}  {name}")

@@ -3,13 +3,12 @@
 import dataclasses
 import math
 import time
+import typing
 
-import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.tasks.classification_scores import ClassificationScores, classification_scores
-from electra_tf.tasks.text_batches import EncodedTexts, training_dataset
+from electra_tf.tasks.text_batches import training_dataset
 
 _LOG_STEPS = 50
 # Fewer updates do not show that a run is dead.
@@ -17,22 +16,11 @@ _STEPS_TO_JUDGE = 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Examples:
-    """Encoded texts and their label numbers, int32 [texts]."""
-
-    texts: EncodedTexts
-    labels: np.ndarray
-
-    def __len__(self):
-        return len(self.labels)
-
-
-@dataclasses.dataclass(frozen=True)
 class Tuning:
     """How a run went.
 
     Attributes:
-        scores: ClassificationScores of the best weights on the validation set.
+        scores: scores of the best weights on the validation set.
         best_step, best_epoch: when they were reached.
         train_steps, steps_done: updates that were planned and done.
         is_dead: whether every evaluation found a constant guess.
@@ -40,7 +28,7 @@ class Tuning:
         seconds: of the whole run.
     """
 
-    scores: ClassificationScores
+    scores: typing.Any
     best_step: int
     best_epoch: float
     train_steps: int
@@ -50,19 +38,21 @@ class Tuning:
     seconds: float
 
 
-def tune(classifier, config, *, train, validation, metric, progress, log):
-    """Trains a classifier and leaves it with the weights that scored best.
+def tune(model, config, *, train, score, metric, progress, log, guess_loss=None):
+    """Trains a model and leaves it with the weights that scored best.
 
-    A run is given up halfway (after 100 updates at least) where every evaluation so far found one label for all texts
+    A run is given up halfway (after 100 updates at least) where every evaluation so far found one answer for all texts
     and the loss is no lower than that of a constant guess: some seeds and rates end so, and waiting does not help.
 
     Args:
-        classifier: ElectraTextClassifier, compiled with `config` as its settings.
+        model: TextTask, compiled with `config` as its settings.
         config: FineTuningConfig.
-        train, validation: Examples.
+        train: Examples.
+        score: function without arguments that scores the model on the validation set.
         metric: name of the score that chooses the best weights.
         progress: Progress, counted in updates.
         log: function of one record (dict), called now and then.
+        guess_loss: loss of the best constant guess; None gives up on the answers alone.
 
     Returns:
         Tuning.
@@ -71,16 +61,16 @@ def tune(classifier, config, *, train, validation, metric, progress, log):
         InputError: the loss is not finite.
     """
     train_steps = config.train_steps(len(train))
-    classifier.prepare_optimizer(train_steps)
+    model.prepare_optimizer(train_steps)
     batches = iter(training_dataset(train.texts, train.labels, batch_size=config.batch_size, seed=config.seed))
 
     @tf.function
     def update(iterator):
-        return classifier.train_step(next(iterator))
+        return model.train_step(next(iterator))
 
     steps_per_epoch = math.ceil(len(train) / config.batch_size)
     evaluate_at = _evaluation_steps(train_steps, steps_per_epoch / config.evaluations_per_epoch)
-    run = _Run(classifier, validation, metric, progress, log, guess_loss=_constant_guess_loss(train.labels))
+    run = _Run(model, score, metric, progress, log, guess_loss=guess_loss)
     for step in range(1, train_steps + 1):
         began = time.monotonic()
         measured = update(batches)
@@ -97,17 +87,11 @@ def tune(classifier, config, *, train, validation, metric, progress, log):
                   round(rate, 1), round(time.monotonic() - run.began, 1))
 
 
-def score(classifier, examples):
-    """ClassificationScores of a classifier on Examples."""
-    probabilities = classifier.predict_encoded(examples.texts, verbose=0)
-    return classification_scores(examples.labels, probabilities.argmax(axis=1), num_labels=len(classifier.labels))
-
-
 class _Run:
     """What the loop knows of the run so far."""
 
-    def __init__(self, classifier, validation, metric, progress, log, *, guess_loss):
-        self._classifier, self._validation, self._metric = classifier, validation, metric
+    def __init__(self, model, score, metric, progress, log, *, guess_loss):
+        self._model, self._score, self._metric = model, score, metric
         self._progress, self._log, self._guess_loss = progress, log, guess_loss
         self.best_scores, self.best_step, self._best_weights = None, 0, None
         self.is_dead, self._loss = True, math.inf
@@ -116,15 +100,15 @@ class _Run:
     @property
     def does_not_learn(self):
         """Dead so far, and the loss is still that of a constant guess (1 % is noise)."""
-        return self.is_dead and self._loss > 0.99 * self._guess_loss
+        return self.is_dead and (self._guess_loss is None or self._loss > 0.99 * self._guess_loss)
 
     def updated(self, step, measured, *, seconds, is_noted):
         if step > 1:
             self.training_seconds, self.timed_steps = self.training_seconds + seconds, self.timed_steps + 1
         if is_noted:
             self._read(step, measured)
-            self._log({"event": "train", "step": step, "loss": self._loss, "accuracy": float(measured["accuracy"]),
-                       "learning_rate": float(self._classifier.optimizer.learning_rate)})
+            self._log({"event": "train", "step": step, **{name: float(value) for name, value in measured.items()},
+                       "learning_rate": float(self._model.optimizer.learning_rate)})
         best = f", best {self._metric} {self._best:.3f}" if self.best_scores else ""
         self._progress.update(step, note=f"loss {self._loss:.3f}{best}" if math.isfinite(self._loss) else "")
 
@@ -135,31 +119,30 @@ class _Run:
 
     @property
     def _best(self):
-        return getattr(self.best_scores, self._metric)
+        return self.best_scores.numbers()[self._metric]
 
     def evaluate(self, step, epoch):
-        self._read(step, self._classifier.get_metrics_result())
-        scores = score(self._classifier, self._validation)
+        self._read(step, self._model.get_metrics_result())
+        scores = self._score()
         self.is_dead = self.is_dead and scores.is_constant
-        is_best = self.best_scores is None or getattr(scores, self._metric) > self._best
+        is_best = self.best_scores is None or scores.numbers()[self._metric] > self._best
         if is_best:
             self.best_scores, self.best_step = scores, step
-            self._best_weights = [weight.numpy() for weight in self._classifier.weights]
+            self._best_weights = [weight.numpy() for weight in self._model.weights]
         self._log({"event": "validation", "step": step, "epoch": epoch, "train_loss": self._loss, **scores.numbers(),
                    "is_best": is_best})
         numbers = ", ".join(f"{name} {value:.4f}" for name, value in scores.numbers().items())
         self._progress.say(f"epoch {epoch:.3g}: loss {self._loss:.4f}; validation {numbers}{', best' * is_best}")
-        self._classifier.reset_metrics()
+        self._model.reset_metrics()
 
     def restore_best(self):
-        for weight, value in zip(self._classifier.weights, self._best_weights, strict=True):
+        for weight, value in zip(self._model.weights, self._best_weights, strict=True):
             weight.assign(value)
 
     def warn_of_dead_run(self, step, *, stopped):
-        label = self._classifier.labels[int(self.best_scores.confusion.sum(axis=0).argmax())]
-        guess = f"every validation text is called {label!r}, as a constant guess would"
-        message = (f"dead run: {guess} (accuracy {self.best_scores.accuracy:.4f}); {'it was stopped; ' * stopped}"
-                   f"try another --seed, a lower --learning_rate or more --epochs.")
+        message = (f"dead run: every answer on the validation set is the same, as a constant guess ({self._metric} "
+                   f"{self._best:.4f}); {'it was stopped; ' * stopped}try another --seed, a lower --learning_rate or "
+                   f"more --epochs.")
         self._log({"event": "warning", "step": step, "message": message})
         self._progress.say(f"WARNING: {message}")
 
@@ -168,10 +151,3 @@ def _evaluation_steps(train_steps, interval):
     """The updates after which the validation set is scored: each `interval`, and the last."""
     count = math.ceil(train_steps / interval)
     return {min(train_steps, max(1, round(number * interval))) for number in range(1, count)} | {train_steps}
-
-
-def _constant_guess_loss(labels):
-    """Cross-entropy of always answering with the shares of the labels."""
-    shares = np.bincount(labels) / len(labels)
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())

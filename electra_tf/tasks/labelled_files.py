@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import pathlib
 import re
@@ -38,6 +39,10 @@ class LabelledTexts:
     def texts(self):
         """What a task's `fit` and `predict` take: a list of texts, or a tuple of two lists."""
         return self.columns[0] if len(self.columns) == 1 else self.columns
+
+    def hash(self):
+        """What tells one labelled set from another, wherever it lies."""
+        return hashlib.sha256(json.dumps([self.columns, self.labels]).encode("ascii")).hexdigest()
 
 
 def read_labelled_texts(source, *, text_columns, label_column=None):

@@ -50,6 +50,13 @@ class EncodedTexts:
         return features
 
 
+@dataclasses.dataclass(frozen=True)
+class PieceLabels:
+    """Something to be told about each piece: an array [texts, longest], which a batch cuts to its own length."""
+
+    values: np.ndarray
+
+
 def text_columns(texts, *, pairs):
     """What a user gives to `fit` or `predict`, as columns.
 
@@ -149,10 +156,10 @@ def training_dataset(encoded, labels, *, batch_size, seed):
 
     Args:
         encoded: EncodedTexts.
-        labels: int32 [texts].
+        labels: what is to be told of each text: an array [texts, ...], PieceLabels, or a dict of them.
 
     Returns:
-        tf.data.Dataset of (features, labels int32 [batch]); an epoch is ceil(texts / batch_size) batches.
+        tf.data.Dataset of (features, labels [batch, ...]); an epoch is ceil(texts / batch_size) batches.
     """
     def batches():
         epoch = 0
@@ -160,7 +167,7 @@ def training_dataset(encoded, labels, *, batch_size, seed):
             for rows in epoch_batches(encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch):
                 yield _labelled_batch(encoded, labels, rows, batch_size)
             epoch += 1
-    return _dataset(batches)
+    return _dataset(batches, labels)
 
 
 def evaluation_dataset(encoded, labels=None, *, batch_size):
@@ -175,7 +182,8 @@ def evaluation_dataset(encoded, labels=None, *, batch_size):
     def batches():
         for start in range(0, len(order), batch_size):
             yield _labelled_batch(encoded, labels, order[start:start + batch_size], batch_size)
-    return _dataset(batches).apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
+    dataset = _dataset(batches, labels)
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
 
 
 def evaluation_order(encoded):
@@ -184,12 +192,19 @@ def evaluation_order(encoded):
 
 
 def _labelled_batch(encoded, labels, rows, batch_size):
-    padded = np.zeros(batch_size, np.int32)
-    padded[:len(rows)] = labels[rows]
-    return encoded.batch(rows, batch_size=batch_size), padded
+    features = encoded.batch(rows, batch_size=batch_size)
+    length = features["token_ids"].shape[1]
+
+    def of_batch(values):
+        chosen = values.values[rows, :length] if isinstance(values, PieceLabels) else values[rows]
+        return np.concatenate([chosen, np.zeros((batch_size - len(rows), *chosen.shape[1:]), chosen.dtype)])
+    return features, tf.nest.map_structure(of_batch, labels)
 
 
-def _dataset(batches):
+def _dataset(batches, labels):
+    def spec(values):
+        values = values.values if isinstance(values, PieceLabels) else values
+        return tf.TensorSpec([None] * values.ndim, values.dtype)
     features = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=(features, tf.TensorSpec([None], tf.int32)))
-    return dataset.prefetch(2)
+    labels = tf.nest.map_structure(spec, labels)
+    return tf.data.Dataset.from_generator(batches, output_signature=(features, labels)).prefetch(2)

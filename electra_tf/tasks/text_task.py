@@ -111,7 +111,7 @@ class TextTask(keras.Model):
             dataset, steps = self._with_features(x).repeat(), int(x.cardinality())
         else:
             encoded = self.encode(x)
-            labels = self._labels_of(encoded, y)
+            labels = self.labels_for(encoded, y)
             dataset = training_dataset(encoded, labels, batch_size=batch_size, seed=self.settings.seed)
             steps = math.ceil(len(encoded) / batch_size)
         steps = steps_per_epoch or steps
@@ -157,7 +157,8 @@ class TextTask(keras.Model):
             raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
         return encode_texts(self.preprocessor, text_columns(x, pairs=self.pairs))
 
-    def _labels_of(self, encoded, y):
+    def labels_for(self, encoded, y):
+        """What `training_dataset` takes as labels of encoded texts, from what a user gives to `fit`."""
         labels = self.label_numbers([] if y is None else y)
         if len(labels) != len(encoded):
             raise InputError(f"there are {len(encoded)} texts and {len(labels)} labels; give equally many.")
@@ -167,7 +168,7 @@ class TextTask(keras.Model):
         if isinstance(data, tf.data.Dataset):
             return self._with_features(data)
         encoded = self.encode(data[0])
-        return evaluation_dataset(encoded, self._labels_of(encoded, data[1]), batch_size=batch_size)
+        return evaluation_dataset(encoded, self.labels_for(encoded, data[1]), batch_size=batch_size)
 
     def _with_features(self, dataset):
         """A Dataset whose strings are preprocessed; one of features stays as it is."""
@@ -181,7 +182,7 @@ class TextTask(keras.Model):
         """One update from one replica's part of a batch; the loss is the sum over the whole batch, or its mean."""
         features, labels, weights = _unpack(batch)
         with tf.GradientTape() as tape:
-            logits = self(features, training=True, random=self._dropout_source(tf.shape(labels, tf.int64)[0]))
+            logits = self(features, training=True, random=self._dropout_source(tf.shape(weights, tf.int64)[0]))
             losses = self.losses(labels, logits)
             loss = tf.reduce_sum(losses * weights)
             if self.settings.loss_reduction == "mean":

@@ -7,6 +7,7 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.options import TextClassification
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from tests.oracles.hugging_face import folder_of
 from tests.tasks.tiny import reviews, write_tsv
@@ -36,7 +37,7 @@ def test_a_foreign_folder_is_fine_tuned_as_it_is(tmp_path):
     sets = {name: str(write_tsv(tmp_path / f"{name}.tsv", *reviews(20, seed=seed)))
             for name, seed in (("train", 0), ("validation", 1))}
     config = FineTuningConfig(sequence_length=20, batch_size=16, epochs=1.0)
-    result = finetune(config, **sets, text_columns=("sentence",), label_column="label",
+    result = finetune(config, **sets, task=TextClassification(("sentence",), "label"),
                       model=str(folder_of("discriminator")), output=tmp_path / "run")
     tuned = ElectraTextClassifier.from_preset(result.folder / "model")
     assert tuned.labels == ("neg", "pos") and tuned.encoder.config.hidden_size == 32

@@ -40,7 +40,7 @@ def test_finetune_export_and_predict(tmp_path, monkeypatch, capsys):
     run(finetune, f"--train={tmp_path}/train.tsv", f"--validation={tmp_path}/validation.tsv", "--text_columns=sentence",
         "--label_column=label", f"--model={tmp_path}/pretrained", f"--output={tuned}", "--random_weights",
         "--sequence_length=20", "--batch_size=16", "--epochs=5", "--learning_rate=3e-3", "--layer_decay=0.9")
-    accuracy = json.loads((tuned / "result.json").read_text())["value"]
+    accuracy = json.loads((tuned / "result.json").read_text())["median"]
     out, err = capsys.readouterr()
     assert f"validation: accuracy {accuracy:.4f}" in out and f"the tuned model is {tuned}/model" in out
     assert accuracy > 0.9 and "steps/s" in err and "best accuracy" in err

@@ -12,16 +12,18 @@ from electra_tf.config import FineTuningConfig, replace
 from electra_tf.errors import InputError
 from electra_tf.files import sha256_of
 from electra_tf.progress import Progress
-from electra_tf.tasks import finetuning_loop
 from electra_tf.tasks.classification_scores import classification_scores
+from electra_tf.tasks.classification_task import ClassificationTask
+from electra_tf.tasks.fine_tuning_task import Examples
 from electra_tf.tasks.finetune import finetune
-from electra_tf.tasks.finetuning_loop import Examples, _constant_guess_loss, _evaluation_steps, tune
+from electra_tf.tasks.finetuning_loop import _evaluation_steps, tune
+from electra_tf.tasks.options import TextClassification
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=3.5, learning_rate=3e-3, dropout=0.0,
                           evaluations_per_epoch=2, layer_decay=0.9)
-COLUMNS = {"text_columns": ("sentence",), "label_column": "label"}
+TASK = TextClassification(text_columns=("sentence",), label_column="label")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     sets = {name: str(write_tsv(folder / f"{name}.tsv", *reviews(count, seed=seed)))
             for name, count, seed in (("train", 310, 0), ("validation", 40, 1), ("test", 30, 2))}
-    return {**sets, **COLUMNS, "model": str(save_networks(folder / "run")), "random_weights": True}
+    return {**sets, "task": TASK, "model": str(save_networks(folder / "run")), "random_weights": True}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,8 @@ def finished(data, tmp_path_factory):
     return finetune(CONFIG, **data, output=tmp_path_factory.mktemp("tuned") / "run")
 
 
-def records(folder, event):
-    lines = (folder / "log.jsonl").read_text().splitlines()
+def records(folder, event, *, seed=0):
+    lines = (folder / "trials" / str(seed) / "log.jsonl").read_text().splitlines()
     return [record for record in map(json.loads, lines) if record["event"] == event]
 
 
@@ -47,18 +49,18 @@ def test_the_weights_that_score_best_are_kept(finished, data):
     evaluations = records(finished.folder, "validation")
     assert [record["step"] for record in evaluations] == list(range(10, 71, 10))  # 310 texts are 20 steps an epoch
     best = max(evaluations, key=lambda record: record["accuracy"])
-    assert evaluations[0]["accuracy"] < best["accuracy"] == finished.validation.accuracy
-    assert best["step"] == finished.best_step
+    assert evaluations[0]["accuracy"] < best["accuracy"] == finished.best.validation["accuracy"]
+    assert best["step"] == finished.best.best_step
     classifier = ElectraTextClassifier.from_preset(finished.folder / "model")
-    for split, scores in (("validation", finished.validation), ("test", finished.test)):
+    for split, scores in (("validation", finished.best.validation), ("test", finished.best.test)):
         texts, labels = reviews(*{"validation": (40,), "test": (30,)}[split], seed={"validation": 1, "test": 2}[split])
         predictions = classifier.predict(texts, verbose=0).argmax(axis=1)
         again = classification_scores(classifier.label_numbers(labels), predictions, num_labels=2)
-        assert again.numbers() == scores.numbers() and len(labels) == again.confusion.sum()
-    assert finished.validation.accuracy > 0.9 and not finished.is_dead
+        assert again.numbers() == scores and len(labels) == again.confusion.sum()
+    assert finished.best.validation["accuracy"] > 0.9 and not finished.best.collapsed
 
 
-def test_the_best_weights_are_those_of_the_first_highest_score(data, monkeypatch):
+def test_the_best_weights_are_those_of_the_first_highest_score(data):
     classifier = ElectraTextClassifier.from_preset(f"{data['model']}/discriminator", labels=["neg", "pos"], dropout=0)
     config = replace(CONFIG, epochs=4, evaluations_per_epoch=1)
     classifier.compile(settings=config, run_eagerly=True)
@@ -67,16 +69,15 @@ def test_the_best_weights_are_those_of_the_first_highest_score(data, monkeypatch
     confusions = iter([[[3, 4], [0, 0]], [[5, 1], [0, 1]], [[6, 0], [1, 0]], [[5, 1], [0, 1]]])
     weights = []
 
-    def scripted_score(classifier, examples):
+    def scripted_score():
         weights.append(classifier.classifier.kernel.numpy())
         true, predicted = zip(*[(row, column) for row, counts in enumerate(next(confusions))
                                 for column, count in enumerate(counts) for _ in range(count)], strict=True)
         return classification_scores(true, predicted, num_labels=2)
 
-    monkeypatch.setattr(finetuning_loop, "score", scripted_score)
     with Progress(4, unit="steps", description="Fine-tuning") as progress:
-        tuning = tune(classifier, config, train=examples, validation=examples, metric="macro_f1", progress=progress,
-                      log=lambda record: None)
+        tuning = tune(classifier, config, train=examples, score=scripted_score, metric="macro_f1",
+                      progress=progress, log=lambda record: None)
     assert (tuning.best_step, tuning.best_epoch, tuning.scores.accuracy) == (2, 2.0, 6 / 7)
     assert len(weights) == 4 and np.abs(weights[1] - weights[3]).max() > 1e-5
     np.testing.assert_array_equal(classifier.classifier.kernel.numpy(), weights[1])
@@ -84,12 +85,14 @@ def test_the_best_weights_are_those_of_the_first_highest_score(data, monkeypatch
 
 def test_the_result_names_split_metric_seed_and_what_it_was_made_from(finished, data):
     result = json.loads((finished.folder / "result.json").read_text())
-    assert (result["split"], result["metric"], result["seed"]) == ("validation", "accuracy", 0)
-    assert result["value"] == result["validation"]["accuracy"] == finished.validation.accuracy
-    assert result["test"]["examples"] == 30 and result["train_examples"] == 310
+    assert (result["split"], result["metric"], result["best_seed"]) == ("test", "accuracy", 0)
+    trial, = result["trials"]
+    assert trial["seed"] == 0 and trial["metrics"] == finished.best.test
+    assert result["median"] == result["mean"] == trial["score"] == finished.best.test["accuracy"]
+    assert result["examples"] == {"train": 310, "validation": 40, "test": 30} and result["std"] is None
     assert result["inputs"]["model"] == sha256_of(f"{data['model']}/discriminator/model.safetensors")
-    assert result["examples_per_second"] > 0 and result["labels"] == ["neg", "pos"]
-    assert (finished.folder / "confusion.png").stat().st_size > 1000
+    assert trial["examples_per_second"] > 0 and len(result["settings_hash"]) == 64
+    assert (finished.folder / "trials" / "0" / "scores.png").stat().st_size > 1000
     settings = json.loads((finished.folder / "settings.json").read_text())
     assert settings["learning_rate"] == 3e-3 and settings["train"] == data["train"]
 
@@ -103,14 +106,15 @@ def test_a_finished_run_is_refused_and_kept(finished, data):
     assert sorted(finished.folder.rglob("*")) == before
 
 
-def test_a_killed_run_is_done_again_from_the_start_with_the_same_weights(finished, data, tmp_path, capsys):
+def test_a_killed_trial_is_done_again_from_its_start_with_the_same_weights(finished, data, tmp_path):
     folder = shutil.copytree(finished.folder, tmp_path / "run")
     (folder / "result.json").unlink()
-    (folder / "model" / "model.safetensors").write_bytes(b"half")
+    (folder / "trials" / "0" / "result.json").unlink()
+    shutil.move(folder / "model", folder / "trials" / "0" / "model")
+    (folder / "trials" / "0" / "model" / "model.safetensors").write_bytes(b"half")
     moved = str(shutil.copy(data["train"], tmp_path / "moved.tsv"))
     again = finetune(CONFIG, **{**data, "train": moved}, output=folder)
-    assert "holds a run that was not finished; it starts again" in capsys.readouterr().err
-    assert again.validation.numbers() == finished.validation.numbers()
+    assert again.best.validation == finished.best.validation
     assert len(records(folder, "validation")) == 7
     weights = [sha256_of(run / "model" / "model.safetensors") for run in (folder, finished.folder)]
     assert weights[0] == weights[1]
@@ -120,10 +124,11 @@ def test_a_dead_run_is_named_and_given_up_halfway(data, tmp_path, capsys):
     # At this rate the first updates saturate everything.
     config = replace(CONFIG, learning_rate=0.5, epochs=12, evaluations_per_epoch=1)
     result = finetune(config, **{**data, "test": None}, output=tmp_path / "run")
-    assert result.is_dead and result.test is None
-    assert "WARNING: dead run: every validation text is called" in capsys.readouterr().err
+    assert result.best.collapsed and result.best.test is None
+    assert "WARNING: dead run: every answer on the validation set is the same" in capsys.readouterr().err
     written = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert (written["is_dead"], written["steps_done"], written["train_steps"]) == (True, 120, 240)
+    trial, = written["trials"]
+    assert (trial["collapsed"], trial["steps_done"], trial["train_steps"]) == (True, 120, 240)
     assert [record["message"][:8] for record in records(tmp_path / "run", "warning")] == ["dead run"]
 
 
@@ -135,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"task": "tagging"}, "task='tagging' is not known; choose one of text_classification"),
+    ({"num_trials": 0}, "num_trials=0 must be 1 or more"),
     ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
     ({"model": "no/model"}, "no/model is not a model folder"),
     ({"validation": "unknown.tsv"}, "unknown.tsv, example 1: label 'mixed' is unknown; expected one of neg, pos"),
@@ -166,7 +171,7 @@ def outcome_of(data, tmp_path_factory):
             tf.config.run_functions_eagerly(False)
         model = folder / name / "model"
         return sha256_of(model / "model.safetensors"), (model / "config.json").read_text(), len(
-            records(folder / name, "validation"))
+            records(folder / name, "validation", seed=config.seed))
     return outcome_of
 
 
@@ -202,4 +207,52 @@ def test_evaluations_are_spread_evenly_and_end_the_run(train_steps, interval, ex
 
 
 def test_the_loss_of_a_constant_guess():
-    assert _constant_guess_loss(np.array([0, 1, 1, 1])) == pytest.approx(-np.log(0.25) / 4 - 3 * np.log(0.75) / 4)
+    examples = Examples([None] * 4, np.array([0, 1, 1, 1]))
+    loss = -np.log(0.25) / 4 - 3 * np.log(0.75) / 4
+    assert ClassificationTask(TASK).constant_guess_loss(examples) == pytest.approx(loss)
+
+
+def test_trials_differ_in_their_seed_and_the_best_model_is_kept(data, tmp_path):
+    config = replace(CONFIG, epochs=1.0, learning_rate=1e-3)
+    result = finetune(config, **data, output=tmp_path / "run", num_trials=3)
+    assert [trial.seed for trial in result.trials] == [0, 1, 2] and result.split == "test"
+    assert result.best == max(result.trials, key=lambda trial: trial.validation["accuracy"])
+    written = json.loads((result.folder / "result.json").read_text())
+    scores = [trial["score"] for trial in written["trials"]]
+    assert scores == result.scores and written["median"] == np.median(scores)
+    assert written["std"] == pytest.approx(np.std(scores, ddof=1))
+    assert len({tuple(record["loss"] for record in records(result.folder, "train", seed=seed)) or seed
+                for seed in range(3)}) == 3
+    assert not list((result.folder / "trials").glob("*/model"))
+    alone = finetune(replace(config, seed=result.best.seed), **data, output=tmp_path / "alone")
+    assert sha256_of(alone.folder / "model/model.safetensors") == sha256_of(result.folder / "model/model.safetensors")
+
+
+def test_finished_trials_of_a_killed_run_are_kept(data, tmp_path, monkeypatch):
+    config = replace(CONFIG, epochs=1.0)
+    whole = finetune(config, **data, output=tmp_path / "whole", num_trials=2)
+    begun, new_model = [], ClassificationTask.new_model
+
+    def killed_in_trial_1(task, folder, **arguments):
+        begun.append(len(begun))
+        if len(begun) == 3:  # the first one only encodes
+            raise KeyboardInterrupt
+        return new_model(task, folder, **arguments)
+
+    monkeypatch.setattr(ClassificationTask, "new_model", killed_in_trial_1)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(config, **data, output=tmp_path / "run", num_trials=2)
+    again = finetune(config, **data, output=tmp_path / "run", num_trials=2)
+    assert len(begun) == 5  # one to encode, one for the second trial
+    assert [trial.validation for trial in again.trials] == [trial.validation for trial in whole.trials]
+    weights = [sha256_of(folder / "model" / "model.safetensors") for folder in (again.folder, whole.folder)]
+    assert weights[0] == weights[1]
+
+
+def test_predictions_of_the_reported_set_are_written(finished, data):
+    lines = (finished.folder / "trials" / "0" / "predictions.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    texts, labels = reviews(30, seed=2)
+    assert [row["text"] for row in rows] == texts and [row["label"] for row in rows] == labels
+    right = sum(row["prediction"] == row["label"] for row in rows)
+    assert right / 30 == pytest.approx(finished.best.test["accuracy"])

@@ -1,0 +1,52 @@
+"""Text classification as a fine-tuning run sees it."""
+
+import numpy as np
+
+from electra_tf.tasks.classification_scores import METRICS, classification_scores
+from electra_tf.tasks.confusion_picture import draw_confusion
+from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
+from electra_tf.tasks.labelled_files import read_labelled_texts
+from electra_tf.tasks.labels import label_names, label_numbers
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+
+
+class ClassificationTask(FineTuningTask):
+    """One label for a text or a pair of texts; options: TextClassification."""
+
+    metrics = METRICS
+
+    def read(self, source):
+        return read_labelled_texts(source, text_columns=self.options.text_columns,
+                                   label_column=self.options.label_column)
+
+    def new_model(self, folder, *, train, config, load_weights):
+        return ElectraTextClassifier.from_preset(
+            folder, labels=label_names(train.labels), sequence_length=config.sequence_length,
+            pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
+            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+
+    def load_model(self, folder):
+        return ElectraTextClassifier.from_preset(folder)
+
+    def examples(self, model, rows):
+        return Examples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, source=rows.source), rows)
+
+    def scores(self, model, examples):
+        answers = model.predict_encoded(examples.texts, verbose=0).argmax(axis=1)
+        return classification_scores(examples.labels, answers, num_labels=len(model.labels))
+
+    def constant_guess_loss(self, examples):
+        """Cross-entropy of always answering with the shares of the labels."""
+        shares = np.bincount(examples.labels) / len(examples)
+        shares = shares[shares > 0]
+        return float(-(shares * np.log(shares)).sum())
+
+    def predictions(self, model, rows):
+        for text, label, answer in zip(zip(*rows.columns, strict=True), rows.labels,
+                                       model.predict(rows.texts, verbose=0), strict=True):
+            yield {"text": text[0] if len(text) == 1 else list(text), "label": label,
+                   "prediction": model.labels[answer.argmax()],
+                   "probabilities": [round(float(share), 6) for share in answer]}
+
+    def draw(self, scores, model, *, path, title):
+        draw_confusion(scores.confusion, model.labels, path=path, title=title)

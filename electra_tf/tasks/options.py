@@ -1,0 +1,86 @@
+"""Which task a fine-tuning run is for, and where its files hold what: plain settings, known without TensorFlow."""
+
+import dataclasses
+
+from electra_tf.config import setting
+from electra_tf.settings import require
+
+_TEXTS = ("column of the texts, or two for pairs: sentence1,sentence2; numbers (0, -1) for a file without a line of "
+          "names")
+
+
+@dataclasses.dataclass(frozen=True)
+class TextClassification:
+    """One label for a text or a pair of texts.
+
+    >>> TextClassification(text_columns=("sentence",), label_column="label").name   # 'text_classification'
+    """
+
+    text_columns: tuple[str, ...] = setting((), _TEXTS)
+    label_column: str = setting("", "column of the labels")
+    name = "text_classification"
+
+    def __post_init__(self):
+        _check_columns(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """A number for a text or a pair of texts.
+
+    >>> Regression(text_columns=("sentence1", "sentence2"), label_column="score").name   # 'regression'
+    """
+
+    text_columns: tuple[str, ...] = setting((), _TEXTS)
+    label_column: str = setting("", "column of the labels")
+    name = "regression"
+
+    def __post_init__(self):
+        _check_columns(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabel:
+    """Any number of labels, none too, for a text or a pair of texts.
+
+    >>> MultiLabel(text_columns=("text",), label_column="topics", label_separator=",").name   # 'multi_label'
+    """
+
+    text_columns: tuple[str, ...] = setting((), _TEXTS)
+    label_column: str = setting("", "column of the labels")
+    label_separator: str = setting("|", "what stands between two labels of one text")
+    name = "multi_label"
+
+    def __post_init__(self):
+        _check_columns(self)
+        require(self.label_separator != "", "label_separator='' must be one character or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class MultipleChoice:
+    """The best of several endings of a text.
+
+    >>> MultipleChoice(text_columns=("context",), choice_columns=("ending0", "ending1"), label_column="label").name
+    """
+
+    text_columns: tuple[str, ...] = setting((), _TEXTS)
+    choice_columns: tuple[str, ...] = setting((), "columns of the choices; the label is the name of the right one's "
+                                                  "column or its number from 0")
+    label_column: str = setting("", "column of the labels")
+    name = "multiple_choice"
+
+    def __post_init__(self):
+        _check_columns(self)
+        require(len(self.text_columns) == 1, f"text_columns has {len(self.text_columns)} names; multiple choice takes "
+                                             f"one, the text that all choices go with.")
+        require(len(self.choice_columns) >= 2,
+                f"choice_columns has {len(self.choice_columns)} names; give two or more.")
+
+
+def _check_columns(task):
+    require(1 <= len(task.text_columns) <= 2, f"text_columns has {len(task.text_columns)} names; give one, or two for "
+                                              f"pairs.")
+    require(task.label_column != "", "label_column must be given: the column of the labels.")
+
+
+TASKS = {task.name: task for task in (TextClassification, Regression, MultiLabel, MultipleChoice)}

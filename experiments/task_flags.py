@@ -1,0 +1,52 @@
+"""Flags for the options of every task, from the dataclasses in which they are defined."""
+
+import dataclasses
+import typing
+
+from electra_tf.config import unknown_name_error
+from electra_tf.errors import InputError
+
+_NOT_GIVEN = (None, ())
+
+
+def with_task_options(flags_class, tasks):
+    """A job's dataclass with one more flag for each option that any task has; without a value it is the task's own.
+
+    Args:
+        flags_class: frozen dataclass of the job's other flags.
+        tasks: dict of name -> frozen dataclass of options.
+
+    >>> Flags = with_task_options(JobFlags, TASKS)
+    """
+    fields = {}
+    for name, task in tasks.items():
+        hints = typing.get_type_hints(task)
+        for field in dataclasses.fields(task):
+            kind, description, owners = fields.get(field.name, (hints[field.name], field.metadata["help"], []))
+            fields[field.name] = (kind, description, [*owners, name])
+    added = [(name, kind, dataclasses.field(default=() if typing.get_origin(kind) is tuple else None,
+                                            metadata={"help": f"{description} ({', '.join(owners)})"}))
+             for name, (kind, description, owners) in fields.items()]
+    made = dataclasses.make_dataclass(flags_class.__name__, added, bases=(flags_class,), frozen=True, kw_only=True)
+    made.__doc__ = flags_class.__doc__
+    return made
+
+
+def task_from(flags, tasks):
+    """The options of the task that `flags.task` names.
+
+    Raises:
+        InputError: no such task, an option of another task, or one that does not fit.
+
+    >>> task_from(flags, TASKS)   # TextClassification(text_columns=("sentence",), label_column="label")
+    """
+    if flags.task not in tasks:
+        raise unknown_name_error("--task", flags.task, tasks)
+    names = {field.name for task in tasks.values() for field in dataclasses.fields(task)}
+    given = {name: getattr(flags, name) for name in names if getattr(flags, name) not in _NOT_GIVEN}
+    chosen = tasks[flags.task]
+    for name in given:
+        if name not in {field.name for field in dataclasses.fields(chosen)}:
+            raise InputError(f"--{name} says nothing to --task={flags.task}; its options are "
+                             f"{', '.join('--' + field.name for field in dataclasses.fields(chosen))}.")
+    return chosen(**given)
