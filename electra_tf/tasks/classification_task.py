@@ -29,7 +29,7 @@ class ClassificationTask(FineTuningTask):
         return ElectraTextClassifier.from_preset(folder)
 
     def examples(self, model, rows):
-        return Examples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, source=rows.source), rows)
+        return Examples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, where=rows.where), rows)
 
     def scores(self, model, examples):
         answers = model.predict_encoded(examples.texts, verbose=0).argmax(axis=1)

@@ -11,14 +11,18 @@ from electra_tf.config import to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.classification_task import ClassificationTask
-from electra_tf.tasks.options import TextClassification
+from electra_tf.tasks.multi_label_task import MultiLabelTask
+from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
+from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression, TextClassification
+from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.run_models import TUNED_MODEL, model_folder_of
 from electra_tf.tasks.trial import Setting, Trial, run_trial
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versions, write_result
 
 JOB = "finetune"
 TRIALS = "trials"
-_TASK_OF = {TextClassification: ClassificationTask}
+_TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
+            MultipleChoice: MultipleChoiceTask}
 
 
 @dataclasses.dataclass(frozen=True)

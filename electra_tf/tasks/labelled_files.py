@@ -26,11 +26,13 @@ class LabelledTexts:
         source: the file or name that they came from.
         columns: one list of texts, or two for pairs; all of one length.
         labels: list of label names, or None where no label column was asked for.
+        lines: line of the file that each row ends on, or None where there are no lines.
     """
 
     source: str
     columns: tuple
     labels: list | None
+    lines: list | None = None
 
     def __len__(self):
         return len(self.columns[0])
@@ -39,6 +41,13 @@ class LabelledTexts:
     def texts(self):
         """What a task's `fit` and `predict` take: a list of texts, or a tuple of two lists."""
         return self.columns[0] if len(self.columns) == 1 else self.columns
+
+    def where(self, row):
+        """What an error calls a row: its file and line.
+
+        >>> rows.where(0)   # 'train.tsv, line 2'
+        """
+        return f"{self.source}, example {row}" if self.lines is None else f"{self.source}, line {self.lines[row]}"
 
     def hash(self):
         """What tells one labelled set from another, wherever it lies."""
@@ -55,7 +64,7 @@ def read_labelled_texts(source, *, text_columns, label_column=None):
 
     Args:
         source: path of a file, or "tfds:NAME@SPLIT", such as "tfds:glue/sst2@train".
-        text_columns: one or two names of columns.
+        text_columns: names of columns: one, two for pairs, or as many as a task reads.
         label_column: name of the column, or None.
 
     Returns:
@@ -67,23 +76,24 @@ def read_labelled_texts(source, *, text_columns, label_column=None):
     >>> read_labelled_texts("train.tsv.gz", text_columns=["sentence"], label_column="label").labels   # ['neg', ...]
     """
     source = str(source)
-    if not 1 <= len(text_columns) <= 2:
-        raise InputError(f"{source}: {len(text_columns)} text columns were asked for; give one, or two for pairs.")
+    if not text_columns:
+        raise InputError(f"{source}: no text columns were asked for; give one, or two for pairs.")
     names = [*text_columns, *([] if label_column is None else [label_column])]
+    lines = None
     if source.startswith(TFDS_PREFIX):
         columns = read_tfds_columns(source, names)
     else:
-        columns = _read_columns(pathlib.Path(source), names)
+        lines, *columns = _read_columns(pathlib.Path(source), names)
     if not columns[0]:
         raise InputError(f"{source} holds no rows; give a file with one example in a row.")
     texts, labels = tuple(columns[:len(text_columns)]), None
     if label_column is not None:
         labels = columns[-1]
-    return LabelledTexts(source, texts, labels)
+    return LabelledTexts(source, texts, labels, lines)
 
 
 def _read_columns(path, names):
-    """One list of str for each name; labels and texts alike."""
+    """The line of each row, and one list of str for each name; labels and texts alike."""
     suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
     if suffix not in _FORMATS:
         raise InputError(f"{path}: the name tells no format; expected one that ends in {', '.join(_FORMATS)}, "
@@ -94,7 +104,7 @@ def _read_columns(path, names):
     else:
         rows = _table_rows(_tsv_fields(lines) if suffix == ".tsv" else _csv_fields(lines), names, path)
     columns = list(zip(*rows, strict=True))
-    return [list(column) for column in columns] or [[] for _ in names]
+    return [list(column) for column in columns] or [[] for _ in range(1 + len(names))]
 
 
 def _tsv_fields(lines):
@@ -116,12 +126,12 @@ def _csv_fields(lines):
 
 
 def _table_rows(numbered_fields, names, path):
-    """The wanted fields of each row, where every row has as many fields as the first."""
+    """Line and wanted fields of each row, where every row has as many fields as the first."""
     numbered_fields = iter(numbered_fields)
     first_line, first = next(numbered_fields, (1, []))
     if all(_NUMBER.fullmatch(name) for name in names):
         places = [_place_of_number(int(name), len(first), path) for name in names]
-        rows = [[first[place] for place in places]] if first else []
+        rows = [[first_line, *(first[place] for place in places)]] if first else []
     else:
         places = [_place_of_name(name, first, f"{path}, line {first_line}") for name in names]
         rows = []
@@ -129,7 +139,7 @@ def _table_rows(numbered_fields, names, path):
         if len(fields) != len(first):
             raise InputError(f"{path}, line {number}: {len(fields)} fields, but the first row has {len(first)}; "
                              f"correct or remove the line.")
-        rows.append([fields[place] for place in places])
+        rows.append([number, *(fields[place] for place in places)])
     return rows
 
 
@@ -159,7 +169,7 @@ def _json_rows(lines, names):
             raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
         if not isinstance(record, dict):
             raise InputError(f"{where} holds a {type(record).__name__}; expected a JSON object {{...}}.")
-        rows.append([_json_text(record, name, where) for name in names])
+        rows.append([line.number, *(_json_text(record, name, where) for name in names)])
     return rows
 
 
@@ -167,6 +177,9 @@ def _json_text(record, name, where):
     if name not in record:
         raise InputError(f"{where}: {name!r} does not exist; the names are {some_names(record, most=20)}.")
     value = record[name]
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InputError(f"{where}: {name!r} is {json.dumps(value)[:60]}; expected a string or a whole number.")
+    if isinstance(value, list):  # several labels
+        return json.dumps([_json_text(dict(enumerate(value)), place, f"{where}, {name!r}")
+                           for place in range(len(value))], ensure_ascii=False)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{where}: {name!r} is {json.dumps(value)[:60]}; expected a string or a number.")
     return str(value)

@@ -31,14 +31,14 @@ def label_names(values):
     return tuple(sorted(names, key=int if are_numbers else None))
 
 
-def label_numbers(values, names, *, source="labels"):
+def label_numbers(values, names, *, where="labels, example {}".format):
     """The place of each label among the names.
 
     Args:
         values: labels by name, or as whole numbers: the place among the names, or the name itself where names are
             numbers.
         names: tuple of str.
-        source: what the values are, for the error.
+        where: function of a value's place that says where it stands, for the error.
 
     Returns:
         int32 numpy array.
@@ -56,7 +56,7 @@ def label_numbers(values, names, *, source="labels"):
         key = _plain(value)
         place = place_of.get(key, place_of.get(str(key)))
         if place is None:
-            raise InputError(f"{source}, example {row}: label {key!r} is unknown; expected one of "
+            raise InputError(f"{where(row)}: label {key!r} is unknown; expected one of "
                              f"{some_names(names, most=20)}.")
         found.append(place)
     return np.array(found, np.int32)

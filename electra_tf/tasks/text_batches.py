@@ -28,6 +28,7 @@ class EncodedTexts:
     token_ids: np.ndarray
     segment_ids: np.ndarray
     lengths: np.ndarray
+    feature_rank = 2
 
     def __len__(self):
         return len(self.lengths)
@@ -41,13 +42,17 @@ class EncodedTexts:
         Returns:
             Dict of int32 [batch_size, length].
         """
-        longest = int(self.lengths[rows].max(initial=1))
-        length = min(-(-longest // _LENGTH_STEP) * _LENGTH_STEP, self.token_ids.shape[1])
+        length = self.batch_length(rows)
         features = {name: np.zeros((batch_size, length), np.int32) for name in FEATURES}
         features["token_ids"][:len(rows)] = self.token_ids[rows, :length]
         features["segment_ids"][:len(rows)] = self.segment_ids[rows, :length]
         features["padding_mask"][:len(rows)] = np.arange(length) < self.lengths[rows, None]
         return features
+
+    def batch_length(self, rows):
+        """The pieces of the longest of some rows, rounded up."""
+        longest = int(self.lengths[rows].max(initial=1))
+        return min(-(-longest // _LENGTH_STEP) * _LENGTH_STEP, self.token_ids.shape[-1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +172,7 @@ def training_dataset(encoded, labels, *, batch_size, seed):
             for rows in epoch_batches(encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch):
                 yield _labelled_batch(encoded, labels, rows, batch_size)
             epoch += 1
-    return _dataset(batches, labels)
+    return _dataset(batches, encoded, labels)
 
 
 def evaluation_dataset(encoded, labels=None, *, batch_size):
@@ -182,7 +187,7 @@ def evaluation_dataset(encoded, labels=None, *, batch_size):
     def batches():
         for start in range(0, len(order), batch_size):
             yield _labelled_batch(encoded, labels, order[start:start + batch_size], batch_size)
-    dataset = _dataset(batches, labels)
+    dataset = _dataset(batches, encoded, labels)
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
 
 
@@ -193,7 +198,7 @@ def evaluation_order(encoded):
 
 def _labelled_batch(encoded, labels, rows, batch_size):
     features = encoded.batch(rows, batch_size=batch_size)
-    length = features["token_ids"].shape[1]
+    length = features["token_ids"].shape[-1]
 
     def of_batch(values):
         chosen = values.values[rows, :length] if isinstance(values, PieceLabels) else values[rows]
@@ -201,10 +206,10 @@ def _labelled_batch(encoded, labels, rows, batch_size):
     return features, tf.nest.map_structure(of_batch, labels)
 
 
-def _dataset(batches, labels):
+def _dataset(batches, encoded, labels):
     def spec(values):
         values = values.values if isinstance(values, PieceLabels) else values
         return tf.TensorSpec([None] * values.ndim, values.dtype)
-    features = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+    features = {name: tf.TensorSpec([None] * encoded.feature_rank, tf.int32) for name in FEATURES}
     labels = tf.nest.map_structure(spec, labels)
     return tf.data.Dataset.from_generator(batches, output_signature=(features, labels)).prefetch(2)

@@ -145,11 +145,15 @@ class TextTask(keras.Model):
 
     def predict_encoded(self, encoded, *, batch_size=64, **kwargs):
         """`predict` for EncodedTexts."""
-        answers = np.zeros((len(encoded), self.num_outputs), np.float32)
+        answers = np.zeros((len(encoded), self.answer_width(encoded)), np.float32)
         if len(encoded):
             outputs = super().predict(evaluation_dataset(encoded, batch_size=batch_size), **kwargs)
             answers[evaluation_order(encoded)] = outputs[:len(encoded)]
         return answers
+
+    def answer_width(self, encoded):
+        """How many numbers answer one text."""
+        return self.num_outputs
 
     def encode(self, x):
         """EncodedTexts of texts given as for `fit`."""
@@ -221,5 +225,6 @@ def _unpack(batch):
     """(features, labels, weights float32 [batch]): rows of padding alone weigh nothing."""
     features, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
     *_, padding_mask = unpack_inputs(features)
-    is_real = tf.cast(padding_mask[:, 0], tf.float32)  # the first piece is [CLS]
+    # The first piece is [CLS].
+    is_real = tf.cast(tf.reshape(padding_mask, [tf.shape(padding_mask)[0], -1])[:, 0], tf.float32)
     return features, labels, is_real if weights is None else is_real * tf.cast(weights, tf.float32)

@@ -16,8 +16,14 @@ def test_scores_of_several_labels_are_those_of_scikit_learn():
     assert len(cases) == 18
     for case in cases:
         scores = classification_scores(case["labels"], case["predictions"], num_labels=case["num_labels"])
-        expected = {"accuracy": "accuracy", "macro_f1": "f1_macro", "matthews": "matthews"}
-        assert scores.numbers() == pytest.approx({ours: case[theirs]["value"] for ours, theirs in expected.items()})
+        expected = {
+            "accuracy": "accuracy", "macro_f1": "f1_macro", "matthews": "matthews", "micro_f1": "f1_micro",
+            "macro_precision": "precision_macro", "macro_recall": "recall_macro", "weighted_f1": "f1_weighted"}
+        assert scores.numbers() == pytest.approx(
+            {ours: case[theirs]["value"] for ours, theirs in expected.items()}, abs=1e-9)
+        for of_labels, name in ((scores.precision_of_labels, "precision"), (scores.recall_of_labels, "recall"),
+                                (scores.f1_of_labels, "f1")):
+            assert of_labels.tolist() == pytest.approx(case[f"{name}_per_class"]["value"], abs=1e-9)
         assert scores.confusion.tolist() == case["confusion_matrix"]
 
 
@@ -25,14 +31,14 @@ def test_scores_of_two_labels_are_those_of_scikit_learn():
     cases = json.loads(shared_path("oracles/glue_metrics/glue_metrics.json").read_text())["binary"]
     for case in [case for case in cases if case["labels"]]:
         scores = classification_scores(case["labels"], case["predictions"], num_labels=2)
-        assert (scores.accuracy, scores.matthews) == pytest.approx(
-            (case["accuracy"]["value"], case["matthews"]["value"])), case["name"]
+        for name in ("accuracy", "matthews", "f1", "precision", "recall"):
+            assert scores.numbers()[name] == pytest.approx(case[name]["value"], abs=1e-9), (case["name"], name)
 
 
 def test_a_small_set_by_hand():
     scores = classification_scores([0, 0, 0, 1, 2], [0, 0, 1, 1, 1], num_labels=4)
     assert scores.accuracy == pytest.approx(3 / 5)
-    assert scores.macro_f1 == pytest.approx((2 * 2 / 5 + 2 * 1 / 4 + 0 + 0) / 4)
+    assert scores.numbers()["macro_f1"] == pytest.approx((2 * 2 / 5 + 2 * 1 / 4 + 0 + 0) / 4)
 
 
 @pytest.mark.parametrize("labels, predictions, is_constant", [

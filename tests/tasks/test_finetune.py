@@ -143,7 +143,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
     ({"num_trials": 0}, "num_trials=0 must be 1 or more"),
     ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
     ({"model": "no/model"}, "no/model is not a model folder"),
-    ({"validation": "unknown.tsv"}, "unknown.tsv, example 1: label 'mixed' is unknown; expected one of neg, pos"),
+    ({"validation": "unknown.tsv"}, "unknown.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
     ({"train": "constant.tsv"}, "the labels are all pos; a classifier needs two or more"),
 ])
 def test_what_cannot_work_is_refused_before_any_work(data, tmp_path, monkeypatch, changes, message):

@@ -85,7 +85,8 @@ def test_labels_need_not_be_read(tmp_path):
     ("a.jsonl", '["a"]\n', ["text"], "label", "line 1 holds a list; expected a JSON object"),
     ("a.jsonl", '{"text": "a"}\n', ["text"], "label", "line 1: 'label' does not exist; the names are text"),
     ("a.jsonl", '{"text": null, "label": "b"}\n', ["text"], "label", "'text' is null; expected a string"),
-    ("a.jsonl", '{"text": "a", "label": 0.5}\n', ["text"], "label", "'label' is 0.5; expected a string"),
+    ("a.jsonl", '{"text": "a", "label": null}\n', ["text"], "label", "'label' is null; expected a string or a number"),
+    ("a.jsonl", '{"text": "a", "label": ["b", true]}\n', ["text"], "label", "line 1, 'label': 1 is true; expected"),
     ("a.txt", "a\n", ["text"], "label", "a.txt: the name tells no format; expected one that ends in .tsv, .csv"),
     ("a.tsv.gz", "text\tlabel\na\tb\n", ["text"], "label", "is named .gz but is not packed that way"),
     ("a.tsv", "a\tb\tc\td\n", ["0", "1", "2"], "3", "3 text columns were asked for; give one, or two for pairs"),
@@ -161,3 +162,11 @@ def test_a_set_of_tensorflow_datasets_by_name_and_split():
 def test_what_tensorflow_datasets_does_not_have_is_refused(source, label, message):
     with pytest.raises(InputError, match=message):
         read_labelled_texts(source, text_columns=["text"], label_column=label)
+
+
+def test_numbers_and_lists_of_labels_and_lines_of_rows(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "score": 2.5, "topics": ["x", "y"]}\n\n{"text": "b", "score": 3, "topics": []}\n')
+    rows = read_labelled_texts(path, text_columns=["text"], label_column="score")
+    assert rows.labels == ["2.5", "3"] and [rows.where(row) for row in (0, 1)] == [f"{path}, line 1", f"{path}, line 3"]
+    assert read_labelled_texts(path, text_columns=["text"], label_column="topics").labels == ['["x", "y"]', "[]"]

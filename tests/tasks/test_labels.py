@@ -39,4 +39,4 @@ def test_names_that_are_numbers_are_never_taken_for_places():
 @pytest.mark.parametrize("value", ["Pos", 2, -1, None, 0.5])
 def test_an_unknown_label_is_named_with_its_place(value):
     with pytest.raises(InputError, match=r"dev.tsv, example 1: label .* is unknown; expected one of neg, pos"):
-        label_numbers(["neg", value], ("neg", "pos"), source="dev.tsv")
+        label_numbers(["neg", value], ("neg", "pos"), where="dev.tsv, example {}".format)

@@ -276,7 +276,7 @@ def test_random_weights_take_architecture_and_vocabulary_alone(run):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ({}, "holds a model of kind 'discriminator'; give the labels of the new classifier"),
+    ({}, "holds a model of kind 'discriminator'; give the labels of the new text_classifier"),
     ({"labels": ["a"]}, r"labels=\['a'\]: a classifier needs two or more names, each once"),
     ({"labels": ["a", "b", "a"]}, "a classifier needs two or more names, each once"),
     ({"num_classes": 2, "sequence_length": 41}, "sequence_length=41 exceeds the model's max_positions=40"),
@@ -288,7 +288,7 @@ def test_a_classifier_that_cannot_be_is_refused(run, arguments, message):
 
 def test_a_folder_without_vocabulary_is_refused(tmp_path):
     ElectraEncoder(tiny_config()).save_to_preset(tmp_path / "encoder")
-    with pytest.raises(InputError, match="encoder has no vocabulary; a text classifier needs one"):
+    with pytest.raises(InputError, match="encoder has no vocabulary; a text_classifier needs one"):
         ElectraTextClassifier.from_preset(tmp_path / "encoder", num_classes=2)
 
 

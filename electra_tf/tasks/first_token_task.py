@@ -1,0 +1,133 @@
+"""What tasks on whole texts share: the first token's hidden state, dropout, one dense layer or two, a model folder."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config import FineTuningConfig, replace
+from electra_tf.errors import InputError
+from electra_tf.model.encoder import STREAMS_PER_NETWORK, ElectraEncoder, encoder_weights
+from electra_tf.model.layers import Dropout, gelu
+from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+from electra_tf.tasks.text_task import TextTask
+from electra_tf.text.preprocessor import TextPreprocessor
+
+# Dropout of the head draws behind the streams of a discriminator and a generator.
+_HEAD_STREAM = 2 * STREAMS_PER_NETWORK
+
+
+class FirstTokenTask(TextTask):
+    """A dense layer on the hidden state of [CLS]; a task says what its outputs mean.
+
+    A task sets KIND and HEAD_SETTINGS, its arguments beyond those below, which a model folder keeps.
+
+    Args:
+        encoder: ElectraEncoder.
+        num_outputs: width of the last dense layer.
+        preprocessor: TextPreprocessor, or None for a model that only sees token ids.
+        pairs: whether it takes pairs of texts.
+        dropout: dropout rate of the head.
+        head_hidden_layer: whether a dense layer as wide as the encoder with exact GELU and dropout comes before the
+            last, as in Hugging Face's head; the original has none.
+    """
+
+    KIND = None
+    HEAD_SETTINGS = ()
+
+    def __init__(self, encoder, *, num_outputs, preprocessor=None, pairs=False, dropout=0.1, head_hidden_layer=False,
+                 name=None, **kwargs):
+        super().__init__(name=name or self.KIND, **kwargs)
+        self.num_outputs = num_outputs
+        self.encoder, self.preprocessor, self.pairs = encoder, preprocessor, pairs
+        if preprocessor is not None and preprocessor.sequence_length > encoder.config.max_positions:
+            raise InputError(f"sequence_length={preprocessor.sequence_length} exceeds the model's "
+                             f"max_positions={encoder.config.max_positions}.")
+        self.dropout = Dropout(dropout, stream=_HEAD_STREAM, name="dropout", dtype=self.dtype_policy)
+        self.hidden_layer = None
+        if head_hidden_layer:
+            self.hidden_layer = keras.layers.Dense(encoder.config.hidden_size, kernel_initializer="glorot_uniform",
+                                                   name="classifier_hidden", dtype=self.dtype_policy)
+            self.hidden_layer.build((None, encoder.config.hidden_size))
+            self.hidden_dropout = Dropout(
+                dropout, stream=_HEAD_STREAM + 1, name="hidden_dropout", dtype=self.dtype_policy)
+        self.classifier = keras.layers.Dense(
+            num_outputs, kernel_initializer="glorot_uniform", name="classifier", dtype=self.dtype_policy)
+        self.classifier.build((None, encoder.config.hidden_size))
+        self.built = True
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """Outputs float32 [batch, num_outputs]; arguments as ElectraEncoder."""
+        hidden = self.encoder(inputs, segment_ids, padding_mask, training=training, random=random)
+        first = self.dropout(hidden[:, 0], training=training, random=random)
+        if self.hidden_layer is not None:
+            first = self.hidden_dropout(gelu(self.hidden_layer(first)), training=training, random=random)
+        return tf.cast(self.classifier(first), tf.float32)
+
+    def weights_by_name(self):
+        """Name -> variable: the encoder's under "encoder/", the head's under "classifier/" and "classifier_hidden/"."""
+        hidden = {} if self.hidden_layer is None else named_weights(self.hidden_layer, prefix="classifier_hidden/")
+        return {**encoder_weights(self.encoder), **hidden, **named_weights(self.classifier, prefix="classifier/")}
+
+    def save_to_preset(self, folder):
+        """Writes a model folder: weights, architecture, labels, vocabulary. Never over other work.
+
+        >>> classifier.save_to_preset("sentiment")
+        """
+        if self.preprocessor is None:
+            raise InputError("this model has no vocabulary; a model folder needs one.")
+        save_model_folder(
+            folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
+            vocabulary=self.preprocessor.vocabulary,
+            extra={**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
+                   "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
+                   "sequence_length": self.preprocessor.sequence_length})
+
+    @classmethod
+    def from_folder(cls, folder, *, new_head=None, sequence_length=None, pairs=None, dropout=None,
+                    head_hidden_layer=None, load_weights=True, dtype=None):
+        """A model from a folder of any kind, or from a model that ships with the package.
+
+        Args:
+            folder: path of a model folder, or a shipped name ("tiny_en").
+            new_head: dict of HEAD_SETTINGS: the encoder is loaded and the head is new. None: the folder must hold a
+                model of this kind, which is loaded whole.
+            sequence_length: pieces of the longest input; None takes the folder's, else 128 or what the model can.
+            pairs: whether it takes pairs of texts; None takes the folder's, else False.
+            dropout: rate of encoder and head; None takes the folder's, else 0.1.
+            head_hidden_layer: whether the head has a hidden layer; None takes the folder's, else False.
+            load_weights: False leaves all weights new: architecture and vocabulary alone are taken.
+            dtype: Keras dtype policy, such as "mixed_bfloat16".
+
+        Raises:
+            InputError: no such folder, no vocabulary in it, a generator, or weights that do not fit.
+        """
+        saved = load_model_folder(folder)
+        if saved.vocabulary is None:
+            raise InputError(f"{folder} has no vocabulary; a {cls.KIND} needs one.")
+        if saved.kind == "generator":
+            raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
+                             f"discriminator and is left behind after pretraining; give the discriminator of that run.")
+        if new_head is None and saved.kind != cls.KIND:
+            raise InputError(f"{folder} holds a model of kind {saved.kind!r}; give the {cls.HEAD_SETTINGS[0]} of the "
+                             f"new {cls.KIND}.")
+        stored = cls._stored_settings(saved)
+        dropout = stored["dropout"] if dropout is None else dropout
+        config = replace(saved.config, hidden_dropout=dropout, attention_dropout=dropout)
+        head = {name: stored[name] for name in cls.HEAD_SETTINGS if name in stored} if new_head is None else new_head
+        model = cls(
+            ElectraEncoder(config, dtype=dtype), dropout=dropout, dtype=dtype, **head,
+            preprocessor=TextPreprocessor(saved.vocabulary, sequence_length or stored["sequence_length"]),
+            pairs=stored["pairs"] if pairs is None else pairs,
+            head_hidden_layer=stored["head_hidden_layer"] if head_hidden_layer is None else head_hidden_layer)
+        if load_weights:
+            # What is not the encoder's belongs to pretraining or to an earlier task.
+            assign_weights(model.weights_by_name(), saved.weights if new_head is None else saved.encoder_weights(),
+                           new=() if new_head is None else ("classifier/", "classifier_hidden/"))
+        return model
+
+    @classmethod
+    def _stored_settings(cls, saved):
+        """What a folder of this kind says about its model; the usual values for any other folder."""
+        usual = FineTuningConfig()
+        return {"sequence_length": min(usual.sequence_length, saved.config.max_positions), "pairs": False,
+                "dropout": usual.dropout, "head_hidden_layer": False,
+                **(saved.extra if saved.kind == cls.KIND else {})}
