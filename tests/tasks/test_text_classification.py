@@ -305,5 +305,5 @@ def test_texts_that_do_not_fit_are_refused_before_training(tmp_path):
     without = ElectraTextClassifier(classifier.encoder, labels=LABELS)
     with pytest.raises(InputError, match="this model has no vocabulary; give it token ids"):
         without.predict(["a"])
-    with pytest.raises(InputError, match="this classifier has no vocabulary; a model folder needs one"):
+    with pytest.raises(InputError, match="this model has no vocabulary; a model folder needs one"):
         without.save_to_preset(tmp_path / "model")
