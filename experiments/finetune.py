@@ -4,6 +4,7 @@ import dataclasses
 
 import electra_tf
 from electra_tf import config
+from electra_tf.tasks.glue import GLUE, glue_data
 from electra_tf.tasks.options import TASKS
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
@@ -22,11 +23,14 @@ class JobFlags:
     and the predictions of each trial.
     """
 
-    train: str = job.required("labelled set to train on")
-    validation: str = job.required("labelled set that chooses the best weights")
     model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en")
     output: str = job.required("folder of the run")
-    task: str = config.setting("text_classification", f"one of {', '.join(TASKS)}")
+    task: str = config.setting("text_classification", f"one of {', '.join(TASKS)}, or glue/ and one of "
+                                                      f"{', '.join(GLUE)}")
+    train: str | None = config.setting(None, "labelled set to train on")
+    validation: str | None = config.setting(None, "labelled set that chooses the best weights")
+    data_dir: str | None = config.setting(None, "for glue/NAME: folder of the official files, in place of --train and "
+                                                "--validation; without any, tensorflow-datasets is asked")
     test: str | None = config.setting(None, "labelled set that is scored once, with the best weights")
     metric: str | None = config.setting(None, "score that chooses the best weights; left out, the task's usual one")
     num_trials: int = config.setting(1, "how many seeds to run, from --seed on")
@@ -40,14 +44,40 @@ Flags = with_task_options(JobFlags, TASKS)
 
 
 def main(flags):
+    data = _data(flags)
     result = electra_tf.finetune(
-        flags.settings, task=task_from(flags, TASKS), train=flags.train, validation=flags.validation, test=flags.test,
-        model=flags.model, output=flags.output, metric=flags.metric, random_weights=flags.random_weights,
-        num_trials=flags.num_trials)
+        flags.settings, task=data.task, train=data.train, validation=data.validation, test=data.test,
+        model=flags.model, output=flags.output, metric=flags.metric or data.metric, name=flags.task,
+        random_weights=flags.random_weights, num_trials=flags.num_trials)
     for split, numbers in (("validation", result.best.validation), ("test", result.best.test)):
         if numbers is not None:
             print(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
     print(f"the tuned model is {result.folder / 'model'}")
+    if data.unlabelled:
+        model = electra_tf.task_of(data.task).load_model(result.folder / "model")
+        print("for the leaderboard: " + ", ".join(map(str, electra_tf.write_submission(result.folder, model, data))))
+
+
+def _data(flags):
+    """GlueData, or the flags themselves with the options of their task."""
+    if flags.task.startswith("glue/"):
+        return glue_data(flags.task, flags.data_dir, train=flags.train, validation=flags.validation, test=flags.test)
+    if flags.data_dir:
+        raise electra_tf.InputError(f"--data_dir says nothing to --task={flags.task}; give --train and --validation.")
+    task = task_from(flags, TASKS)
+    if not (flags.train and flags.validation):
+        raise electra_tf.InputError("--train and --validation must be given; --help shows what each flag takes.")
+    return _Files(task, flags.train, flags.validation, flags.test)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    task: object
+    train: str
+    validation: str
+    test: str | None
+    metric = None
+    unlabelled = ()
 
 
 if __name__ == "__main__":

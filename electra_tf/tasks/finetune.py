@@ -50,7 +50,7 @@ class FineTuningResult:
 
 
 def finetune(config, *, task, train, validation, model, output, test=None, metric=None, random_weights=False,
-             num_trials=1):
+             num_trials=1, name=None):
     """Tunes a pretrained encoder, once or with several seeds, and keeps the weights that score best on validation.
 
     The same arguments give the same weights on the same kind of machine. The same call goes on where a killed run
@@ -65,6 +65,7 @@ def finetune(config, *, task, train, validation, model, output, test=None, metri
         metric: score that chooses the best weights; None takes the task's first.
         random_weights: take only architecture and vocabulary from `model`: the baseline without pretraining.
         num_trials: how many seeds.
+        name: what result.json calls the task; None takes the task's own name.
 
     Returns:
         FineTuningResult.
@@ -89,9 +90,9 @@ def finetune(config, *, task, train, validation, model, output, test=None, metri
     first = setting.new_model(config.seed)
     examples = {name: tuned.examples(first, rows) for name, rows in sets.items()}
 
-    settings = {"task": task.name, **dataclasses.asdict(task), "train": str(train), "validation": str(validation),
-                "test": test and str(test), "model": str(model), "metric": metric, "random_weights": random_weights,
-                "num_trials": num_trials, **to_dict(config)}
+    settings = {"task": name or task.name, **dataclasses.asdict(task), "train": str(train),
+                "validation": str(validation), "test": test and str(test), "model": str(model), "metric": metric,
+                "random_weights": random_weights, "num_trials": num_trials, **to_dict(config)}
     inputs = {"model": fingerprint(source), **{name: rows.hash() for name, rows in sets.items()}}
     folder = _run_folder(output, settings=settings, inputs=inputs)
     split = "test" if test else "validation"
@@ -102,7 +103,10 @@ def finetune(config, *, task, train, validation, model, output, test=None, metri
 
 
 def task_of(options):
-    """The FineTuningTask that options of tasks/options.py ask for."""
+    """The FineTuningTask that options of tasks/options.py ask for.
+
+    >>> task_of(TextClassification(("sentence",), "label")).metrics[0]   # 'accuracy'
+    """
     return _TASK_OF[type(options)](options)
 
 

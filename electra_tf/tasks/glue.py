@@ -1,0 +1,126 @@
+"""The tasks of GLUE by name: where the official files hold what, which score counts, what the leaderboard wants."""
+
+import dataclasses
+import pathlib
+
+from electra_tf.config import unknown_name_error
+from electra_tf.errors import InputError
+from electra_tf.tasks.options import Regression, TextClassification
+
+_PAIR = ("sentence1", "sentence2")
+_PACKINGS = ("", ".gz", ".xz")
+_TFDS_SPLITS = {"train": "train", "dev": "validation", "dev_matched": "validation_matched",
+                "dev_mismatched": "validation_mismatched"}
+
+
+@dataclasses.dataclass(frozen=True)
+class GlueTask:
+    """One task as the official download has it.
+
+    Attributes:
+        folder: its folder there.
+        task: which columns of its labelled files hold what.
+        metric: the score that GLUE reports.
+        unlabelled_columns: columns of the texts in its test files.
+        validation, test: names of the labelled files beside train: the one that chooses the weights, and one more.
+        submissions: name of the leaderboard's file -> name of the test file.
+        tfds_columns: columns in tensorflow-datasets, the label last.
+    """
+
+    folder: str
+    task: TextClassification | Regression
+    metric: str
+    unlabelled_columns: tuple[str, ...]
+    tfds_columns: tuple[str, ...]
+    submissions: dict
+    validation: str = "dev"
+    test: str | None = None
+
+
+def _one(folder, columns, label, metric, *, kind=TextClassification, unlabelled=None, tfds=None):
+    return GlueTask(folder, kind(columns, label), metric, unlabelled or columns, (*(tfds or columns), "label"),
+                    {folder: "test"})
+
+
+GLUE = {
+    # Its labelled files have no line of names.
+    "cola": _one("CoLA", ("3",), "1", "matthews", unlabelled=("sentence",), tfds=("sentence",)),
+    "sst2": _one("SST-2", ("sentence",), "label", "accuracy"),
+    "mrpc": _one("MRPC", ("#1 String", "#2 String"), "Quality", "accuracy", tfds=_PAIR),
+    "stsb": _one("STS-B", _PAIR, "score", "spearman", kind=Regression),
+    "qqp": _one("QQP", ("question1", "question2"), "is_duplicate", "accuracy"),
+    "mnli": GlueTask("MNLI", TextClassification(_PAIR, "gold_label"), "accuracy", _PAIR,
+                     ("premise", "hypothesis", "label"),
+                     {"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched", "AX": "diagnostic"},
+                     validation="dev_matched", test="dev_mismatched"),
+    "qnli": _one("QNLI", ("question", "sentence"), "label", "accuracy"),
+    "rte": _one("RTE", _PAIR, "label", "accuracy"),
+    "wnli": _one("WNLI", _PAIR, "label", "accuracy"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class GlueData:
+    """What a fine-tuning run takes for one task of GLUE.
+
+    Attributes:
+        task, metric: as of GlueTask.
+        train, validation, test: labelled sets; `test` is MNLI's mismatched half, else None.
+        unlabelled: name of the leaderboard's file -> path of the texts that it is for, as far as they are there.
+        unlabelled_columns: columns of those texts.
+    """
+
+    task: TextClassification | Regression
+    metric: str
+    train: str
+    validation: str
+    test: str | None
+    unlabelled: dict
+    unlabelled_columns: tuple[str, ...]
+
+
+def glue_data(name, data_dir=None, *, train=None, validation=None, test=None):
+    """The data of a task of GLUE.
+
+    Args:
+        name: "glue/cola" and so on: a key of GLUE behind "glue/".
+        data_dir: folder of the official download, or of this task in it; None takes tensorflow-datasets.
+        train, validation, test: labelled files in place of the official ones, laid out as those.
+
+    Returns:
+        GlueData.
+
+    Raises:
+        InputError: no such task, or a file that is not there.
+
+    >>> glue_data("glue/cola", "glue_data").metric   # 'matthews'
+    """
+    key = name.removeprefix("glue/")
+    if key not in GLUE:
+        raise unknown_name_error("--task", name, [f"glue/{known}" for known in GLUE])
+    glue = GLUE[key]
+    if data_dir is None and not (train and validation):
+        columns, label = glue.tfds_columns[:-1], glue.tfds_columns[-1]
+        def named(split):
+            return split and f"tfds:{name}@{_TFDS_SPLITS[split]}"
+        return GlueData(type(glue.task)(columns, label), glue.metric, train or named("train"),
+                        validation or named(glue.validation), test or named(glue.test), {}, glue.unlabelled_columns)
+    folders = [] if data_dir is None else [pathlib.Path(data_dir) / glue.folder, pathlib.Path(data_dir)]
+    found = {file: _find(folders, file) for file in
+             ("train", glue.validation, *filter(None, (glue.test,)), *glue.submissions.values())}
+    for given, file, flag in ((train, "train", "train"), (validation, glue.validation, "validation")):
+        if not given and found[file] is None:
+            raise InputError(f"--data_dir: {folders[0]} has no {file}.tsv (nor .gz or .xz of it); give the folder of "
+                             f"the official download, or --{flag}.")
+    return GlueData(glue.task, glue.metric, train or found["train"], validation or found[glue.validation],
+                    test or (glue.test and found[glue.test]),
+                    {form: found[file] for form, file in glue.submissions.items() if found[file]},
+                    glue.unlabelled_columns)
+
+
+def _find(folders, name):
+    for folder in folders:
+        for packing in _PACKINGS:
+            if (folder / f"{name}.tsv{packing}").is_file():
+                return str(folder / f"{name}.tsv{packing}")
+    return None

@@ -1,0 +1,81 @@
+"""Predictions in the form of the GLUE leaderboard: one TSV file for each test set, all of them in a zip."""
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from electra_tf.errors import InputError
+from electra_tf.files import require_new_file, write_text_atomically
+from electra_tf.tasks.labelled_files import read_labelled_texts
+from electra_tf.tasks.text_regression import ElectraTextRegressor
+
+SUBMISSION = "submission"  # in the folder of a fine-tuning run
+FILES = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
+# Names of tensorflow-datasets -> what the leaderboard calls them.
+_NUMBERS = {"unacceptable": "0", "acceptable": "1", "negative": "0", "positive": "1", "not_equivalent": "0",
+            "equivalent": "1", "not_duplicate": "0", "duplicate": "1"}
+
+
+def write_submission(folder, model, data):
+    """Writes a TSV file for each test set of a task that is there.
+
+    Args:
+        folder: the run; the files go to its `submission`.
+        model: the tuned TextTask.
+        data: GlueData.
+
+    Returns:
+        List of the paths that were written.
+
+    >>> write_submission("runs/cola", classifier, glue_data("glue/cola", "glue_data"))   # [.../submission/CoLA.tsv]
+    """
+    paths = []
+    for form, source in data.unlabelled.items():
+        rows = read_labelled_texts(source, text_columns=data.unlabelled_columns)
+        path = pathlib.Path(folder) / SUBMISSION / f"{form}.tsv"
+        path.parent.mkdir(exist_ok=True)
+        lines = [f"{number}\t{answer}\n" for number, answer in enumerate(_answers(model, rows.texts))]
+        write_text_atomically(path, "".join(["index\tprediction\n", *lines]))
+        paths.append(path)
+    return paths
+
+
+def _answers(model, texts):
+    answers = model.predict(texts, verbose=0)
+    if isinstance(model, ElectraTextRegressor):
+        return [f"{score:.3f}" for score in np.clip(answers, *model.score_range)]
+    labels = [model.labels[place] for place in answers.argmax(axis=1)]
+    return [_NUMBERS.get(label, label) for label in labels]
+
+
+def zip_submissions(runs, output):
+    """Packs the files of several runs as the leaderboard takes them.
+
+    Args:
+        runs: folders of fine-tuning runs on tasks of GLUE.
+        output: zip file to write.
+
+    Returns:
+        Names of the files that the leaderboard wants and no run has.
+
+    Raises:
+        InputError: a run without a submission, a file in two runs, or an output that exists.
+
+    >>> zip_submissions(["runs/cola", "runs/rte"], "submission.zip")   # ['SST-2.tsv', 'MRPC.tsv', ...]
+    """
+    require_new_file(output)
+    found = {}
+    for run in runs:
+        paths = sorted((pathlib.Path(run) / SUBMISSION).glob("*.tsv"))
+        if not paths:
+            raise InputError(f"{run} holds no {SUBMISSION}/*.tsv; fine-tune with --task=glue/NAME and a --data_dir "
+                             f"that has the test files.")
+        for path in paths:
+            if path.name in found:
+                raise InputError(f"{path.name} is in {found[path.name].parent.parent} and in {run}; give one of them.")
+            found[path.name] = path
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in found.items():
+            archive.write(path, name)
+    return [f"{form}.tsv" for form in FILES if f"{form}.tsv" not in found]
