@@ -59,6 +59,17 @@ def read(path, tokenizer, length):
     return encoded, [int(row["label"]) for row in rows]
 
 
+def batches(encoded, batch, shuffle):
+    """A random order in which texts of similar length stand together, as the Trainer's group_by_length makes it."""
+    order = shuffle.sample(range(len(encoded)), len(encoded))
+    window = 50 * batch
+    order = [row for start in range(0, len(order), window)
+             for row in sorted(order[start:start + window], key=lambda row: len(encoded[row]["input_ids"]))]
+    found = [order[start:start + batch] for start in range(0, len(order), batch)]
+    shuffle.shuffle(found)
+    return found
+
+
 def accuracy(model, tokenizer, encoded, labels):
     model.eval()
     order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]["input_ids"]))
@@ -88,9 +99,7 @@ def train(trial):
     warmup = round(trial["warmup_proportion"] * steps)
     step, best, best_weights = 0, -1.0, None
     for _ in range(trial["epochs"]):
-        order = shuffle.sample(range(len(labels)), len(labels))
-        for start in range(0, len(order), batch):
-            rows = order[start:start + batch]
+        for rows in batches(encoded, batch, shuffle):
             model.train()
             logits = model(tokenizer.pad([encoded[row] for row in rows], return_tensors="pt"))
             loss = torch.nn.functional.cross_entropy(logits, torch.tensor([labels[row] for row in rows]))

@@ -74,12 +74,14 @@ class FirstTokenTask(TextTask):
         """
         if self.preprocessor is None:
             raise InputError("this model has no vocabulary; a model folder needs one.")
-        save_model_folder(
-            folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
-            vocabulary=self.preprocessor.vocabulary,
-            extra={**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
-                   "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
-                   "sequence_length": self.preprocessor.sequence_length})
+        save_model_folder(folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
+                          vocabulary=self.preprocessor.vocabulary, extra=self.stored_settings())
+
+    def stored_settings(self):
+        """What a model folder says of the model beyond its architecture."""
+        return {**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
+                "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
+                "sequence_length": self.preprocessor.sequence_length}
 
     @classmethod
     def from_folder(cls, folder, *, new_head=None, sequence_length=None, pairs=None, dropout=None,
@@ -100,15 +102,22 @@ class FirstTokenTask(TextTask):
         Raises:
             InputError: no such folder, no vocabulary in it, a generator, or weights that do not fit.
         """
-        saved = load_model_folder(folder)
+        return cls.from_saved(
+            load_model_folder(folder), new_head=new_head, sequence_length=sequence_length, pairs=pairs, dropout=dropout,
+            head_hidden_layer=head_hidden_layer, load_weights=load_weights, dtype=dtype)
+
+    @classmethod
+    def from_saved(cls, saved, *, new_head=None, sequence_length=None, pairs=None, dropout=None,
+                   head_hidden_layer=None, load_weights=True, dtype=None):
+        """As `from_folder`, for a ModelFolder that was read."""
         if saved.vocabulary is None:
-            raise InputError(f"{folder} has no vocabulary; a {cls.KIND} needs one.")
+            raise InputError(f"{saved.path} has no vocabulary; a {cls.KIND} needs one.")
         if saved.kind == "generator":
-            raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
+            raise InputError(f"{saved.path} holds a model of kind 'generator', which only proposes words for the "
                              f"discriminator and is left behind after pretraining; give the discriminator of that run.")
         if new_head is None and saved.kind != cls.KIND:
-            raise InputError(f"{folder} holds a model of kind {saved.kind!r}; give the {cls.HEAD_SETTINGS[0]} of the "
-                             f"new {cls.KIND}.")
+            raise InputError(f"{saved.path} holds a model of kind {saved.kind!r}; give the {cls.HEAD_SETTINGS[0]} of "
+                             f"the new {cls.KIND}.")
         stored = cls._stored_settings(saved)
         dropout = stored["dropout"] if dropout is None else dropout
         config = replace(saved.config, hidden_dropout=dropout, attention_dropout=dropout)

@@ -120,6 +120,23 @@ def test_two_micro_batches_make_one_update_and_a_checkpoint_is_gone_on_from(name
         np.testing.assert_allclose(logs[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_xla_makes_the_weights_of_plain_tensorflow(name, trained, batches):
+    _, before, after_one, _, expected_logs, _ = trained(name)
+    pretrainer = make(name)
+    variables = training_variables(pretrainer)
+    step = tf.function(pretrainer.train_step, jit_compile=True)
+    logs = step(batches[0])
+    for key, variable in variables.items():
+        # The first update is close to the gradient's sign times the rate, so what is nearly 0 may turn either way.
+        if key.startswith("optimizer/momentum"):
+            np.testing.assert_allclose(variable.numpy(), after_one[key], rtol=1e-3, atol=1e-5, err_msg=key)
+    assert any((variable.numpy() != before[key]).any() for key, variable in variables.items())
+    for key, value in expected_logs.items():
+        np.testing.assert_allclose(logs[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
 @pytest.mark.parametrize("name", each(name for name in OBJECTIVES if name != "electra"))
 def test_each_objective_is_another_one(name, trained):
     logs, plain = trained(name).logs, trained("electra").logs

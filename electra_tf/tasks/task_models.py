@@ -1,0 +1,33 @@
+"""The model of a folder, whichever task it was tuned for."""
+
+from electra_tf.errors import InputError
+from electra_tf.model.model_folder import load_model_folder
+from electra_tf.tasks.ensemble import ElectraEnsemble
+from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.text_regression import ElectraTextRegressor
+
+MODEL_OF = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier,
+                                            ElectraMultipleChoice, ElectraEnsemble)}
+
+
+def load_task_model(folder):
+    """The tuned model in a model folder.
+
+    Args:
+        folder: path of a model folder that fine-tuning or `save_to_preset` of a task has written.
+
+    Returns:
+        A TextTask: ElectraTextClassifier, ElectraTextRegressor, ...
+
+    Raises:
+        InputError: there is no such folder, or it holds no model of a task.
+
+    >>> load_task_model("runs/polarity/model").predict(["a fine film"])   # [[0.1, 0.9]]
+    """
+    kind = load_model_folder(folder).kind
+    if kind not in MODEL_OF:
+        raise InputError(f"{folder} holds a model of kind {kind!r}, which was not tuned for a task; fine-tune it "
+                         f"first.")
+    return MODEL_OF[kind].from_preset(folder)

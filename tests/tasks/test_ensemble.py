@@ -1,0 +1,61 @@
+"""An ensemble answers with the mean of its members' logits, and is one model folder."""
+
+import keras
+import numpy as np
+import pytest
+
+from electra_tf.errors import InputError
+from electra_tf.tasks.ensemble import ElectraEnsemble
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.task_models import load_task_model
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.text_regression import ElectraTextRegressor
+from tests.tasks.tiny import reviews, save_networks, scatter_weights
+
+TEXTS = reviews(9, seed=5)[0]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return save_networks(tmp_path_factory.mktemp("run")) / "discriminator"
+
+
+def member(network, seed, **head):
+    keras.utils.set_random_seed(seed)
+    model_class = ElectraTextRegressor if "score_range" in head else ElectraTextClassifier
+    model = model_class.from_preset(network, sequence_length=20, **head)
+    scatter_weights(model.classifier, seed=seed)
+    return model
+
+
+def logits(model):
+    return model(model.preprocessor(TEXTS)).numpy()
+
+
+@pytest.mark.parametrize("head", [{"labels": ["neg", "pos"]}, {"score_range": (1, 5)}])
+def test_the_answer_is_that_of_the_mean_logits_and_survives_a_folder(network, tmp_path, head):
+    members = [member(network, seed, **head) for seed in (1, 2, 3)]
+    ensemble = ElectraEnsemble(members)
+    mean = np.mean([logits(one) for one in members], axis=0)
+    assert np.abs(mean - logits(members[0])).max() > 0.1
+    np.testing.assert_allclose(logits(ensemble), mean, atol=1e-5)
+    expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True) if "labels" in head else 1 + 4 * mean
+    np.testing.assert_allclose(ensemble.predict(TEXTS, verbose=0), expected, atol=1e-5)
+    ensemble.save_to_preset(tmp_path / "ensemble")
+    again = load_task_model(tmp_path / "ensemble")
+    assert isinstance(again, ElectraEnsemble) and len(again.members) == 3
+    np.testing.assert_allclose(logits(again), mean, atol=1e-5)
+
+
+def test_what_makes_no_ensemble_is_refused(network):
+    one, other = member(network, 1, labels=["neg", "pos"]), member(network, 2, labels=["bad", "good"])
+    with pytest.raises(InputError, match="must be of one task, with the same labels and vocabulary"):
+        ElectraEnsemble([one, other])
+    with pytest.raises(InputError, match="models of kind 'multiple_choice' make no ensemble"):
+        ElectraEnsemble([ElectraMultipleChoice.from_preset(network, num_choices=2)])
+    with pytest.raises(InputError, match="an ensemble is not trained; train its members"):
+        ElectraEnsemble([one]).fit(["a"], ["neg"])
+    with pytest.raises(InputError, match="holds a model of kind 'discriminator'; expected an ensemble"):
+        ElectraEnsemble.from_preset(network)
+    with pytest.raises(InputError, match="holds a model of kind 'discriminator', which was not tuned for a task"):
+        load_task_model(network)
