@@ -66,8 +66,8 @@ def read_run_weights(folder, *, report=print):
 def save_networks(run, output):
     """Writes the networks of a run as model folders `output`/discriminator and `output`/generator.
 
-    Where the main network is no discriminator its encoder goes to `output`/encoder; a generator of two towers, which
-    nothing else reads, stays in the checkpoint.
+    Where the main network is no discriminator its encoder goes to `output`/encoder, for fine-tuning; a generator of two
+    towers, which nothing else reads, stays in the checkpoint.
 
     Args:
         run: RunWeights.
@@ -80,10 +80,12 @@ def save_networks(run, output):
     main, generator = _below(run.arrays, f"{DISCRIMINATOR}/"), _below(run.arrays, f"{GENERATOR}/")
     shared = "encoder/" if objective.shared == "everything" else _SHARED
     generator = {**{name: array for name, array in main.items() if name.startswith(shared)}, **generator}
-    kind = ENCODER if objective.name in ("replace_mlm", "all_tokens_mlm") else DISCRIMINATOR
+    if objective.name == "mlm":  # the one network that there is
+        main = generator
+    kind = ENCODER if objective.name in ("mlm", "replace_mlm", "all_tokens_mlm") else DISCRIMINATOR
     if kind == ENCODER:
         main = {name: array for name, array in main.items() if name.startswith("encoder/")}
-    networks = [(kind, run.config.model, main)] if main else []
+    networks = [(kind, run.config.model, main)]
     if objective.generator == "masked":
         networks.append((GENERATOR, generator_of(run.config.model, objective), generator))
     for kind, config, arrays in networks:

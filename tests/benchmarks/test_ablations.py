@@ -23,7 +23,8 @@ def test_the_settings_of_a_row_can_be(name):
 
 
 @pytest.mark.parametrize(("name", "stages"), [
-    ("replace_mlm", 1), pytest.param("two_stage", 2, marks=pytest.mark.slow)])
+    ("mlm", 1), pytest.param("replace_mlm", 1, marks=pytest.mark.slow),
+    pytest.param("two_stage", 2, marks=pytest.mark.slow)])
 def test_a_queue_that_is_stopped_goes_on_and_fills_its_table(name, stages, tmp_path, monkeypatch):
     labelled = {part: write_tsv(tmp_path / f"{part}.tsv", *reviews(24, seed=seed))
                 for seed, part in enumerate(("train", "validation", "test"))}
