@@ -131,7 +131,7 @@ def test_the_word_that_tells_the_label_stands_out():
         preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=16))
     classifier.compile(optimizer=keras.optimizers.Adam(3e-3))
     classifier.fit(*reviews(300, seed=0), batch_size=20, epochs=6, verbose=0)
-    for text, word, label in (("the film was lovely and a plot", "lovely", "pos"), ("a very dull scene", "dull", "neg")):
+    for text, word, label in (("the film was lovely", "lovely", "pos"), ("a very dull scene", "dull", "neg")):
         found = text_attributions(classifier, text, label=label)
         assert found.logit > 0
         assert max(found.pieces, key=lambda piece: piece.value).piece == word

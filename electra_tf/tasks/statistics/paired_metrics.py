@@ -19,23 +19,32 @@ class PairedMetric:
     """A metric of two runs on the same examples.
 
     Attributes:
-        first, second: arrays [examples, ...]: what the score needs of each example.
-        score: function of such an array, or of any rows of it, that returns a float.
+        first, second: arrays [examples, trials, ...]: what the score needs of each example.
+        score_of_trial: function of an array [examples, ...] that returns a float.
     """
 
     first: np.ndarray
     second: np.ndarray
-    score: Callable
+    score_of_trial: Callable
+
+    def scores(self, rows):
+        """The score of each trial, list of float; `rows` are `first`, `second`, or any examples of them."""
+        return [self.score_of_trial(rows[:, trial]) for trial in range(rows.shape[1])]
+
+    def score(self, rows):
+        """The mean of the trials' scores."""
+        return float(np.mean(self.scores(rows)))
 
 
 def paired_metric(metric, first, second):
     """The rows and the score of a metric.
 
     Args:
-        metric: "accuracy", "macro_f1" or "matthews", for labels and predictions that are names or numbers;
+        metric: "accuracy"; "macro_f1" or "matthews", for labels and predictions that are names or numbers;
             "micro_f1", where both are lists (the labels of an example, the entities of a sentence); or the name of a
             number that each prediction has (such as "exact_match" or "f1"), whose mean is taken.
-        first, second: predictions of two runs on the same examples, dicts with "label" and "prediction".
+        first, second: the trials of two runs on the same examples: lists of lists of dicts with "label" and
+            "prediction".
 
     Returns:
         PairedMetric.
@@ -43,34 +52,36 @@ def paired_metric(metric, first, second):
     Raises:
         InputError: the predictions have nothing of that name.
 
-    >>> paired_metric("accuracy", first, second).score(rows)
+    >>> paired_metric("accuracy", first.trials, second.trials).scores(rows)   # [0.75, 0.77]
     """
-    if metric in _LABEL_METRICS and not isinstance(first[0]["label"], list):
-        places = {name: place for place, name in enumerate(sorted(
-            {_text(line[key]) for line in (*first, *second) for key in ("label", "prediction")}))}
-        return PairedMetric(*(np.array([[places[_text(line["label"])], places[_text(line["prediction"])]]
-                                        for line in lines]) for lines in (first, second)),
-                            lambda rows: classification_scores(rows[:, 0], rows[:, 1],
-                                                               num_labels=len(places)).numbers()[metric])
-    if metric == MICRO_F1 and all(isinstance(line[key], list) for line in (*first, *second)
-                                  for key in ("label", "prediction")):
-        return PairedMetric(_set_counts(first), _set_counts(second), _f1_of_counts)
-    if all(_is_number(line.get(metric)) for line in (*first, *second)):
-        return PairedMetric(*(np.array([float(line[metric]) for line in lines]) for lines in (first, second)),
-                            lambda rows: float(rows.mean()))
-    numbers = [name for name, value in first[0].items() if _is_number(value)]
-    known = [*_LABEL_METRICS, MICRO_F1, *numbers]
+    every = [line for trials in (first, second) for lines in trials for line in lines]
+    are_lists = all(isinstance(line[key], list) for line in every for key in ("label", "prediction"))
+    if metric == "accuracy":
+        return _paired(first, second, lambda line: float(_text(line["label"]) == _text(line["prediction"])), np.mean)
+    if metric in _LABEL_METRICS and not are_lists:
+        names = sorted({_text(line[key]) for line in every for key in ("label", "prediction")})
+        places = {name: place for place, name in enumerate(names)}
+        return _paired(first, second, lambda line: [places[_text(line["label"])], places[_text(line["prediction"])]],
+                       lambda rows: classification_scores(*rows.T, num_labels=len(names)).numbers()[metric])
+    if metric == MICRO_F1 and are_lists:
+        return _paired(first, second, _set_counts, _f1_of_counts)
+    if all(_is_number(line.get(metric)) for line in every):
+        return _paired(first, second, lambda line: float(line[metric]), np.mean)
+    numbers = [name for name, value in every[0].items() if _is_number(value)]
     raise InputError(f"metric={metric!r} cannot be taken from these predictions; choose one of "
-                     f"{some_names(known, most=20)}, or another number that each of them has.")
+                     f"{some_names([*_LABEL_METRICS, MICRO_F1, *numbers], most=20)}, or another number that each of "
+                     f"them has.")
 
 
-def _set_counts(lines):
-    """int [examples, 3]: items in both, items predicted, true items."""
-    rows = []
-    for line in lines:
-        true, predicted = ({_text(item) for item in line[key]} for key in ("label", "prediction"))
-        rows.append((len(true & predicted), len(predicted), len(true)))
-    return np.array(rows)
+def _paired(first, second, row_of, score):
+    return PairedMetric(*(np.stack([np.array([row_of(line) for line in lines]) for lines in trials], axis=1)
+                          for trials in (first, second)), score)
+
+
+def _set_counts(line):
+    """Items in both, items predicted, true items."""
+    true, predicted = ({_text(item) for item in line[key]} for key in ("label", "prediction"))
+    return [len(true & predicted), len(predicted), len(true)]
 
 
 def _f1_of_counts(rows):

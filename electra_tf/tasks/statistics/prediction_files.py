@@ -1,44 +1,70 @@
-"""predictions.jsonl: what a run answered to each example of its reported split."""
+"""predictions.jsonl: what each trial of a run answered to each example of the reported split."""
 
+import dataclasses
 import json
 import pathlib
 
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
+from electra_tf.tasks.statistics.trials import kept_attempts
 from electra_tf.text.text_files import LineReader
 from electra_tf.training.run_folder import RESULT_FILE
 
-PREDICTIONS_FILE = "predictions.jsonl"
+PREDICTIONS_FILE, TRIALS = "predictions.jsonl", "trials"
 _NEEDED = ("label", "prediction")
 
 
-def read_predictions(run):
-    """Reads the answers of a run.
+@dataclasses.dataclass(frozen=True)
+class RunPredictions:
+    """What a run answered.
+
+    Attributes:
+        source: as it was named.
+        trials: for each trial a list of dicts, one for each example, with "label" (the truth) and "prediction" at
+            least.
+        result: the run's result.json, or {} where there is none.
+    """
+
+    source: str
+    trials: list
+    result: dict
+
+
+def read_predictions(source):
+    """Reads the answers of a run's trials, or of one of them.
 
     Args:
-        run: run folder, or the file itself.
+        source: folder of a run, whose trials are taken that count after restarts; folder of a trial
+            (RUN/trials/SEED); or a predictions.jsonl.
 
     Returns:
-        (lines, result): a list of dicts, one for each example, with "label" (the truth) and "prediction" at least, and
-        the run's result.json as a dict ({} where a file alone was given and no result.json lies beside it).
+        RunPredictions.
 
     Raises:
         InputError: no such file, or a line that is no such object; names file and line.
 
-    >>> read_predictions("runs/polarity")[0][0]["prediction"]   # 'pos'
+    >>> read_predictions("runs/polarity").trials[0][0]["prediction"]   # 'pos'
     """
-    path = pathlib.Path(run)
-    if path.is_dir():
-        path = path / PREDICTIONS_FILE
+    path = pathlib.Path(source)
+    if path.is_dir() and (path / TRIALS).is_dir():
+        result = read_json(path / RESULT_FILE)
+        seeds = [entry["seed"] for entry in kept_attempts(result["trials"])]
+        return RunPredictions(str(source), [_read(path / TRIALS / str(seed) / PREDICTIONS_FILE) for seed in seeds],
+                              result)
+    path = path / PREDICTIONS_FILE if path.is_dir() or not path.suffix else path
+    of_run = path.resolve().parents[2] / RESULT_FILE if path.resolve().parts[-3:-2] == (TRIALS,) else None
+    return RunPredictions(str(source), [_read(path)], read_json(of_run) if of_run and of_run.is_file() else {})
+
+
+def _read(path):
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the folder of a finished fine-tuning run or its "
+        raise InputError(f"{path} does not exist; give the folder of a finished fine-tuning run, or a "
                          f"{PREDICTIONS_FILE}.")
     lines = [_line(line.text, f"{path}, line {line.number}")
              for line in LineReader(path, errors="strict", longest_line_bytes=None) if line.text.strip()]
     if not lines:
         raise InputError(f"{path} holds no predictions; give a file with one JSON object in a line.")
-    beside = path.parent / RESULT_FILE
-    return lines, read_json(beside) if beside.is_file() else {}
+    return lines
 
 
 def _line(text, where):
@@ -53,27 +79,31 @@ def _line(text, where):
     return values
 
 
-def require_same_examples(first, second, *, names):
-    """Refuses answers to different examples.
+def require_same_examples(first, second):
+    """Refuses answers that cannot be paired.
 
     Args:
-        first, second: lists of dicts, as `read_predictions` returns them.
-        names: what to call the two, for the error.
+        first, second: RunPredictions.
 
     Raises:
-        InputError: another number of lines, or a line whose "id" (where both have one) or "label" differs.
+        InputError: another number of trials or of lines, or a line whose "id" (where both have one) or "label" differs.
 
-    >>> require_same_examples([{"label": "pos"}], [{"label": "pos"}], names=("runs/a", "runs/b"))
+    >>> require_same_examples(read_predictions("runs/a"), read_predictions("runs/b"))
     """
-    if len(first) != len(second):
-        raise InputError(f"{names[0]} holds {len(first):,} predictions and {names[1]} {len(second):,}; give two runs "
-                         f"that answered the same examples.")
-    for number, (one, other) in enumerate(zip(first, second, strict=True), start=1):
-        for name in ("id", "label"):
-            if name in one and name in other and one[name] != other[name]:
-                raise InputError(f"{names[0]} and {names[1]}, prediction {number}: {name} {_short(one[name])} and "
-                                 f"{_short(other[name])}; give two runs that answered the same examples in the same "
-                                 f"order.")
+    if len(first.trials) != len(second.trials):
+        raise InputError(f"{first.source} holds {len(first.trials)} trials and {second.source} {len(second.trials)}; "
+                         f"give runs of equally many, or one trial of each: RUN/{TRIALS}/SEED.")
+    truth = first.trials[0]
+    for source, lines in [(run.source, lines) for run in (first, second) for lines in run.trials]:
+        if len(truth) != len(lines):
+            raise InputError(f"{first.source} holds {len(truth):,} predictions and {source} {len(lines):,}; give two "
+                             f"runs that answered the same examples.")
+        for number, (one, other) in enumerate(zip(truth, lines, strict=True), start=1):
+            for name in ("id", "label"):
+                if name in one and name in other and one[name] != other[name]:
+                    raise InputError(f"{first.source} and {source}, prediction {number}: {name} {_short(one[name])} "
+                                     f"and {_short(other[name])}; give two runs that answered the same examples in "
+                                     f"the same order.")
 
 
 def _short(value):

@@ -15,11 +15,18 @@ from tests.test_architecture import ROOT
 NAMES = np.array(["neg", "pos", "so so"])
 
 
-def write_run(folder, lines, **result):
-    folder.mkdir()
+def write_trial(folder, lines):
+    folder.mkdir(parents=True)
     (folder / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    if result:
-        (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return folder
+
+
+def write_run(folder, *trials, **result):
+    """A run folder with trials of the seeds 7, 8, ..."""
+    for seed, lines in enumerate(trials, start=7):
+        write_trial(folder / "trials" / str(seed), lines)
+    result = {"trials": [{"seed": seed} for seed in range(7, 7 + len(trials))], **result}
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return folder
 
 
@@ -40,25 +47,24 @@ def runs(tmp_path):
             write_run(tmp_path / "poor", answers(0.6, seed=2), **result))
 
 
-def share_right(run):
-    lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+def share_right(lines):
     return np.mean([line["label"] == line["prediction"] for line in lines])
 
 
 def test_a_clear_difference_is_told_in_words(runs):
     found = compare_results(*runs)
     assert (found.metric, found.split, found.examples) == ("accuracy", "test", 300)
-    assert found.scores == (share_right(runs[0]), share_right(runs[1]))
+    assert found.scores == ([share_right(answers(0.85, seed=1))], [share_right(answers(0.6, seed=2))])
     assert found.test.p_value < 0.001
     low, high = found.difference_interval
     assert 0 < low < found.test.difference < high
     # The textbook interval of a share: 1.96 standard errors to each side.
-    score, (low, high) = found.scores[0], found.intervals[0]
+    [score], (low, high) = found.scores[0], found.intervals[0]
     error = np.sqrt(score * (1 - score) / 300)
     assert low == pytest.approx(score - 1.96 * error, abs=0.006)
     assert high == pytest.approx(score + 1.96 * error, abs=0.006)
     text = str(found)
-    assert f"{runs[0]}: accuracy {found.scores[0]:.4f}, 95 % interval" in text
+    assert f"{runs[0]}: accuracy {found.scores[0][0]:.4f}, 95 % interval" in text
     assert f"on examples like these {runs[0]} is better" in text
     assert "not two ways of training" in text
     assert str(compare_results(*reversed(runs))).count(f"{runs[0]} is better") == 1
@@ -69,7 +75,7 @@ def test_the_paired_interval_keeps_the_examples_together(runs):
     lines = answers(0.7, seed=3)
     almost = [dict(line) for line in lines]
     almost[0]["prediction"] = next(name for name in NAMES.tolist() if name != almost[0]["prediction"])
-    first, second = (write_run(runs[0].parent / name, rows) for name, rows in (("one", lines), ("almost", almost)))
+    first, second = (write_trial(runs[0].parent / name, rows) for name, rows in (("one", lines), ("almost", almost)))
     found = compare_results(first, second, metric="accuracy")
     assert np.ptp(found.difference_interval) < np.ptp(found.intervals[0]) / 5
     assert found.test.is_exact and found.test.p_value == 1.0
@@ -92,7 +98,7 @@ def test_macro_f1_is_the_mean_of_the_labels_f1(runs):
     for name in NAMES:
         hits = sum(line["label"] == line["prediction"] == name for line in lines)
         f1.append(2 * hits / sum((line["label"] == name) + (line["prediction"] == name) for line in lines))
-    assert found.scores[0] == pytest.approx(np.mean(f1))
+    assert found.scores[0] == pytest.approx([np.mean(f1)])
 
 
 def test_a_number_of_the_lines_is_a_metric(runs):
@@ -104,10 +110,36 @@ def test_a_number_of_the_lines_is_a_metric(runs):
 def test_lists_are_compared_as_sets():
     lines = [{"label": [[0, 3, "PER"], [5, 9, "ORG"]], "prediction": [[0, 3, "PER"]]},
              {"label": [], "prediction": [[2, 4, "LOC"]]}, {"label": [[1, 2, "LOC"]], "prediction": [[1, 2, "LOC"]]}]
-    metric = paired_metric("micro_f1", lines, lines)
-    assert metric.first.tolist() == [[1, 1, 2], [0, 1, 0], [1, 1, 1]]
+    metric = paired_metric("micro_f1", [lines], [lines])
+    assert metric.first.tolist() == [[[1, 1, 2]], [[0, 1, 0]], [[1, 1, 1]]]
     assert metric.score(metric.first) == pytest.approx(2 * 2 / (3 + 3))
     assert metric.score(metric.first[:0]) == 0.0
+
+
+def test_runs_of_several_trials_are_compared_by_their_means(tmp_path):
+    seeds = {"good": (1, 2, 3), "poor": (4, 5, 6)}
+    first, second = (write_run(tmp_path / name, *(answers(share, rows=80, seed=seed) for seed in seeds[name]),
+                               task="text_classification", metric="accuracy", split="test")
+                     for name, share in (("good", 0.8), ("poor", 0.6)))
+    found = compare_results(first, second)
+    means = [np.mean([share_right(answers(share, rows=80, seed=seed)) for seed in seeds[name]])
+             for name, share in (("good", 0.8), ("poor", 0.6))]
+    assert found.test.difference == pytest.approx(means[0] - means[1])
+    assert "mean of 3 trials" in str(found) and "spread of the trials" in str(found)
+    # Exchanging an example exchanges it in all trials: with one trial thrice, the test is that of the one.
+    lines = answers(0.8, rows=80, seed=1), answers(0.6, rows=80, seed=4)
+    thrice = compare_results(*(write_run(tmp_path / f"thrice{place}", one, one, one, metric="accuracy")
+                               for place, one in enumerate(lines)))
+    once = compare_results(first / "trials" / "7", second / "trials" / "7")
+    assert once.metric == "accuracy" and once.split == "test"
+    assert (thrice.test.p_value, thrice.test.differing) == (once.test.p_value, once.test.differing)
+    assert thrice.difference_interval == pytest.approx(once.difference_interval)
+
+
+def test_restarted_attempts_do_not_count(tmp_path):
+    trials = [{"seed": 7, "trial": 0, "attempt": 0}, {"seed": 8, "trial": 0, "attempt": 1}]
+    restarted = write_run(tmp_path / "restarted", answers(0.1), answers(0.7), trials=trials, metric="accuracy")
+    assert compare_results(restarted, restarted).scores[0] == [share_right(answers(0.7))]
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -115,7 +147,7 @@ def test_lists_are_compared_as_sets():
     (lambda lines: [*lines[:4], {**lines[4], "label": "else"}, *lines[5:]], 'prediction 5: label .* "else"'),
 ])
 def test_other_examples_are_refused(runs, change, words):
-    other = write_run(runs[0].parent / "other", change(answers(0.85, seed=1)))
+    other = write_trial(runs[0].parent / "other", change(answers(0.85, seed=1)))
     with pytest.raises(InputError, match=words):
         compare_results(runs[0], other)
 
@@ -141,7 +173,10 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(runs):
     of_dev = write_run(runs[0].parent / "dev", answers(0.85, seed=1), task="text_classification", split="validation")
     with pytest.raises(InputError, match="split is 'test' in .* and 'validation' in"):
         compare_results(runs[0], of_dev)
-    alone = write_run(runs[0].parent / "alone", answers(0.85, seed=1))
+    of_two = write_run(runs[0].parent / "two", answers(0.85, seed=1), answers(0.85, seed=2))
+    with pytest.raises(InputError, match="holds 1 trials and .* 2; give runs of equally many, or one trial of each"):
+        compare_results(runs[0], of_two)
+    alone = write_trial(runs[0].parent / "alone", answers(0.85, seed=1))
     with pytest.raises(InputError, match="--metric must be given"):
         compare_results(alone, runs[0])
 
