@@ -96,7 +96,7 @@ def kept_attempts(attempts):
 
     >>> kept_attempts([{"trial": 0, "attempt": 0}, {"trial": 0, "attempt": 1}])   # [{"trial": 0, "attempt": 1}]
     """
-    return list({trial: entry for trial, _, entry in _numbered(attempts)}.values())
+    return list({trial: entry for trial, _, entry in numbered_attempts(attempts)}.values())
 
 
 def first_attempts(attempts):
@@ -104,7 +104,16 @@ def first_attempts(attempts):
 
     >>> first_attempts([{"trial": 0, "attempt": 0}, {"trial": 0, "attempt": 1}])   # [{"trial": 0, "attempt": 0}]
     """
-    return [entry for _, attempt, entry in _numbered(attempts) if attempt == 0]
+    return [entry for _, attempt, entry in numbered_attempts(attempts) if attempt == 0]
+
+
+def numbered_attempts(attempts):
+    """(trial, attempt, entry) of every attempt, sorted; `attempts` as for `kept_attempts`.
+
+    >>> numbered_attempts([{"seed": 7}, {"seed": 8}])   # [(0, 0, {"seed": 7}), (1, 0, {"seed": 8})]
+    """
+    return sorted(((entry.get("trial", place), entry.get("attempt", 0), entry)
+                   for place, entry in enumerate(attempts)), key=lambda numbered: numbered[:2])
 
 
 def trials_summary(attempts):
@@ -143,10 +152,10 @@ def trials_table(attempts, *, metric):
     >>> print(trials_table(result["trials"], metric="accuracy"))
     """
     lines = ["trial        seed     score  best step  collapsed"]
-    for trial, attempt, entry in _numbered(attempts):
+    for trial, attempt, entry in numbered_attempts(attempts):
         restart = f" (restart {attempt})" if attempt else ""
         lines.append(f"{trial + 1:5}  {entry['seed']:10}  {entry['score']:8.4f}  {entry['best_step']:9}  "
-                     f"{_collapse_words(entry)}{restart}".rstrip())
+                     f"{collapse_words(entry)}{restart}".rstrip())
     kept = _statistics(kept_attempts(attempts))
     trials = "1 trial" if kept.count == 1 else f"{kept.count} trials"
     lines.append(f"{metric} of {trials}: {kept.sentence()}")
@@ -157,7 +166,11 @@ def trials_table(attempts, *, metric):
     return "\n".join(lines)
 
 
-def _collapse_words(entry):
+def collapse_words(entry):
+    """"no", "yes", or what showed that an attempt had collapsed.
+
+    >>> collapse_words({"collapsed": "constant prediction"})   # 'constant prediction'
+    """
     collapsed = entry.get("collapsed")
     if isinstance(collapsed, str):
         return collapsed
@@ -166,9 +179,3 @@ def _collapse_words(entry):
 
 def _statistics(entries):
     return trial_statistics([entry["score"] for entry in entries])
-
-
-def _numbered(attempts):
-    """(trial, attempt, entry), sorted."""
-    return sorted(((entry.get("trial", place), entry.get("attempt", 0), entry)
-                   for place, entry in enumerate(attempts)), key=lambda numbered: numbered[:2])
