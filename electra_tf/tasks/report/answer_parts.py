@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from electra_tf.tasks.classification_scores import ratio
 from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.report.parts import Confusion, Histogram, Table
 from electra_tf.tasks.report.wrong_examples import is_number
@@ -49,7 +50,7 @@ def _label_parts(predictions, labels):
     counts = np.zeros((len(labels), len(labels)), int)
     for line in predictions:
         counts[places[line["label"]], places[line["prediction"]]] += 1
-    scores = _class_table(labels, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), "class")
+    scores = _scores_table(labels, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), "class")
     matrix = (Confusion(labels, counts),) if len(labels) <= _MOST_LABELS else ()
     confusions = (_confusions_table(labels, counts),) if len(labels) > 3 else ()
     return (*matrix, *confusions, scores)
@@ -71,7 +72,7 @@ def _type_table(predictions):
             for (kind, _), count in items.items():
                 counter[kind] += count
     types = sorted({*predicted, *true})
-    return _class_table(types, *([counter[kind] for kind in types] for counter in (hits, predicted, true)), "type")
+    return _scores_table(types, *([counter[kind] for kind in types] for counter in (hits, predicted, true)), "type")
 
 
 def _key(item):
@@ -84,14 +85,9 @@ def _key(item):
     return str(item), str(item)
 
 
-def _class_table(names, hits, predicted, true, kind):
-    rows = []
-    for name, right, answered, there in zip(names, hits, predicted, true, strict=True):
-        rows.append((str(name), _ratio(right, answered), _ratio(right, there), _ratio(2 * right, answered + there),
-                     int(there), int(answered)))
+def _scores_table(names, hits, predicted, true, kind):
+    hits, predicted, true = (np.asarray(counts) for counts in (hits, predicted, true))
+    scores = ratio(hits, predicted), ratio(hits, true), ratio(2 * hits, predicted + true)
+    rows = zip(map(str, names), *(values.tolist() for values in (*scores, true, predicted)), strict=True)
     return Table((kind, "precision", "recall", "F1", "true", "predicted"), tuple(rows),
                  f"Scores of each {kind}, and how often it is true and predicted.")
-
-
-def _ratio(part, whole):
-    return float(part / whole) if whole else 0.0

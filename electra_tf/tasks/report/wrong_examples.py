@@ -19,15 +19,13 @@ def most_confidently_wrong(predictions, *, most=MOST_SHOWN):
         most: how many.
 
     Returns:
-        List of (confidence or None, prediction), surest first; for numbers the largest errors first, with the error
-        in place of the confidence.
+        List of (confidence or None, prediction), surest first. In place of the confidence stands the error of numbers,
+        and of lists how many items are missing or too many; the largest come first.
 
     >>> most_confidently_wrong([{"label": "pos", "prediction": "neg", "probabilities": [0.9, 0.1]}])[0][0]   # 0.9
     """
-    if all(is_number(line["label"]) and is_number(line["prediction"]) for line in predictions):
-        found = [(abs(line["label"] - line["prediction"]), line) for line in predictions]
-    else:
-        found = [(_confidence(line), line) for line in predictions if not _is_right(line)]
+    measure = {"error": _error, "wrong items": _wrong_items, "confidence": _confidence}[_measure_of(predictions)]
+    found = [(measure(line), line) for line in predictions if not _is_right(line)]
     return sorted(found, key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)[:most]
 
 
@@ -36,14 +34,12 @@ def wrong_examples_table(predictions, *, most=MOST_SHOWN):
 
     >>> wrong_examples_table(predictions).header   # ('confidence', 'true', 'predicted', 'text')
     """
+    name = _measure_of(predictions)
     found = most_confidently_wrong(predictions, most=most)
-    are_numbers = bool(found) and is_number(found[0][1]["label"])
-    name = "error" if are_numbers else "confidence"
-    what = "largest errors" if are_numbers else "wrong answers that the model was surest of"
+    what = "wrong answers that the model was surest of" if name == "confidence" else "largest errors"
     return Table((name, "true", "predicted", "text"),
-                 tuple((sure, in_words(line["label"]), in_words(line["prediction"]), text_of(line))
-                       for sure, line in found),
-                 f"The {len(found)} {what}.")
+                 tuple((size, in_words(line["label"]), in_words(line["prediction"]), text_of(line))
+                       for size, line in found), f"The {len(found)} {what}.")
 
 
 def text_of(prediction):
@@ -75,6 +71,22 @@ def in_words(value):
 def is_number(value):
     """Whether a value is a number and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _measure_of(predictions):
+    """What the wrong answers are sorted by."""
+    values = [line[key] for line in predictions for key in ("label", "prediction")]
+    if all(map(is_number, values)):
+        return "error"
+    return "wrong items" if all(isinstance(value, list) for value in values) else "confidence"
+
+
+def _error(line):
+    return float(abs(line["label"] - line["prediction"]))
+
+
+def _wrong_items(line):
+    return len({in_words(item) for item in line["label"]} ^ {in_words(item) for item in line["prediction"]})
 
 
 def _is_right(line):

@@ -78,7 +78,7 @@ def test_texts_come_out_as_they_went_in():
     assert page.texts["h1"] == [HOSTILE] and page.texts["title"][0] == HOSTILE
     assert HOSTILE in page.texts["td"] and page.texts["caption"][0] == HOSTILE
     assert page.texts["h3"] == [HOSTILE]
-    assert [text for text in page.texts["span"]] == [HOSTILE, HOSTILE]
+    assert page.texts["span"] == [HOSTILE, HOSTILE]
     assert page.texts["p"][-1] == f"{HOSTILE} and {HOSTILE}"
 
 
@@ -135,7 +135,8 @@ def test_mean_and_spread_are_of_the_trials_that_count(monkeypatch):
     assert drawn["collapsed"] == [[10, 20], [0.0, 0.0]]
 
 
-@pytest.mark.parametrize("curves", [{"seed 0": [(267, 0.75)]}, {"seed 0": []}, {}, {"seed 0": [], "seed 1": [(5, 0.5)]}])
+@pytest.mark.parametrize("curves", [
+    {"seed 0": [(267, 0.75)]}, {"seed 0": []}, {}, {"seed 0": [], "seed 1": [(5, 0.5)]}])
 def test_short_runs_are_drawn_all_the_same(curves):
     assert len(page_of(Curves("accuracy", curves)).attributes_of("svg")) == 1
 

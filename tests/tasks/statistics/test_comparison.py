@@ -107,13 +107,35 @@ def test_a_number_of_the_lines_is_a_metric(runs):
     assert by_number.test.p_value == by_name.test.p_value
 
 
-def test_lists_are_compared_as_sets():
+def test_spans_are_compared_as_sets():
     lines = [{"label": [[0, 3, "PER"], [5, 9, "ORG"]], "prediction": [[0, 3, "PER"]]},
              {"label": [], "prediction": [[2, 4, "LOC"]]}, {"label": [[1, 2, "LOC"]], "prediction": [[1, 2, "LOC"]]}]
-    metric = paired_metric("micro_f1", [lines], [lines])
+    metric = paired_metric("f1", [lines], [lines])
     assert metric.first.tolist() == [[[1, 1, 2]], [[0, 1, 0]], [[1, 1, 1]]]
     assert metric.score(metric.first) == pytest.approx(2 * 2 / (3 + 3))
     assert metric.score(metric.first[:0]) == 0.0
+
+
+def test_several_labels_have_the_scores_of_their_task():
+    lines = [{"label": ["a", "b"], "prediction": ["b"]}, {"label": [], "prediction": ["c"]},
+             {"label": ["c"], "prediction": ["c"]}]
+    # a: nothing found; b: 1 of 1; c: one right, one too many
+    by_name = {"micro_f1": 2 * 2 / (3 + 3), "macro_f1": (0 + 1 + 2 / 3) / 3, "subset_accuracy": 1 / 3}
+    for name, expected in by_name.items():
+        metric = paired_metric(name, [lines], [lines])
+        assert metric.score(metric.first) == pytest.approx(expected)
+
+
+def test_numbers_are_compared_by_their_correlations():
+    random = np.random.default_rng(1)
+    truth = random.normal(size=40)
+    answers_of_two = [truth + random.normal(size=40), np.exp(truth)]
+    trials = [[[{"label": float(label), "prediction": float(answer)} for label, answer in zip(truth, answers)]]
+              for answers in answers_of_two]
+    metric = paired_metric("pearson", *trials)
+    assert metric.score(metric.first) == pytest.approx(np.corrcoef(truth, answers_of_two[0])[0, 1])
+    assert paired_metric("spearman", *trials).score(metric.second) == pytest.approx(1.0)
+    assert metric.score(np.repeat(metric.first[:1], 5, axis=0)) == 0.0
 
 
 def test_runs_of_several_trials_are_compared_by_their_means(tmp_path):
@@ -168,7 +190,7 @@ def test_a_malformed_file_is_named_with_its_line(runs, text, words):
 def test_what_cannot_be_compared_is_refused_in_one_sentence(runs):
     with pytest.raises(InputError, match=r"nowhere/?.*does not exist|predictions.jsonl does not exist"):
         compare_results(runs[0].parent / "nowhere", runs[0])
-    with pytest.raises(InputError, match="metric='bleu' cannot be taken .* macro_f1, matthews, micro_f1, exact_match"):
+    with pytest.raises(InputError, match="metric=.bleu. cannot be taken .* accuracy, macro_f1, .*, exact_match"):
         compare_results(*runs, metric="bleu")
     of_dev = write_run(runs[0].parent / "dev", answers(0.85, seed=1), task="text_classification", split="validation")
     with pytest.raises(InputError, match="split is 'test' in .* and 'validation' in"):

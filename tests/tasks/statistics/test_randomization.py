@@ -28,7 +28,7 @@ def test_few_examples_give_the_exact_value_of_mcnemars_test(wins, losses, ties):
 
 
 def macro_f1(rows):
-    return classification_scores(rows[:, 0], rows[:, 1], num_labels=3).macro_f1
+    return classification_scores(rows[:, 0], rows[:, 1], num_labels=3).numbers()["macro_f1"]
 
 
 def example_runs(rows, seed, noise=(0.2, 0.4)):
