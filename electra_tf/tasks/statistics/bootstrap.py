@@ -10,7 +10,7 @@ def bootstrap_interval(rows, statistic=np.mean, *, level=LEVEL, resamples=RESAMP
     """The middle `level` of what a statistic takes on resamples of its rows, drawn with replacement.
 
     With three rows or four it is little more than their smallest and largest value, and too narrow: the interval of
-    the mean of 3 normal values holds the truth in about 75 of 100 cases, of 5 in 84, of 10 in 90
+    the mean of 3 normal values holds the truth in 75 of 100 cases, of 5 in 83, of 10 in 90
     (docs/honest_numbers.md).
 
     Args:

@@ -59,6 +59,14 @@ def test_the_interval_follows_the_seed_and_the_level():
     assert wide[0] < narrow[0] < scores.mean() < narrow[1] < wide[1]
 
 
+@pytest.mark.parametrize(("count", "expected"), [(3, 0.75), (10, 0.90)])
+def test_intervals_of_few_trials_hold_the_truth_as_often_as_the_guide_says(count, expected):
+    random = np.random.default_rng(2)
+    intervals = np.array([bootstrap_interval(random.normal(size=count), resamples=200, seed=seed)
+                          for seed in range(400)])
+    assert ((intervals[:, 0] <= 0) & (intervals[:, 1] >= 0)).mean() == pytest.approx(expected, abs=0.05)
+
+
 def test_the_interval_resamples_whole_rows():
     rows = np.array([[1, 1], [0, 0], [1, 1], [0, 0], [1, 1]])
     assert bootstrap_interval(rows, lambda drawn: float(np.mean(drawn[:, 0] == drawn[:, 1])), resamples=50) == (1, 1)
