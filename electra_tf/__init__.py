@@ -31,6 +31,7 @@ _HOMES = {
     "electra_tf.tasks.finetune": ("finetune", "task_of"),
     "electra_tf.tasks.glue_submission": ("write_submission", "zip_submissions"),
     "electra_tf.tasks.options": ("TextClassification", "Regression", "MultiLabel", "MultipleChoice"),
+    "electra_tf.tasks.statistics.comparison": ("compare_results",),
     "electra_tf.serving.saved_model": ("export_saved_model",),
     "electra_tf.serving.litert": ("export_litert",),
     "electra_tf.serving.predictor": ("Predictor",),

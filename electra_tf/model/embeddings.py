@@ -37,9 +37,14 @@ class ElectraEmbeddings(keras.layers.Layer):
                 "position_embeddings", self.config.max_positions)
         self.norm.build((None, None, self.config.embedding_size))
 
-    def call(self, token_ids, segment_ids):
-        """int32 [batch, length] twice -> [batch, length, embedding_size]."""
-        words = tf.gather(tf.cast(self.word_embeddings, self.compute_dtype), token_ids)
+    def call(self, token_ids, segment_ids, word_vectors=None):
+        """int32 [batch, length] twice -> [batch, length, embedding_size].
+
+        `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given.
+        """
+        if word_vectors is None:
+            word_vectors = tf.gather(tf.cast(self.word_embeddings, self.compute_dtype), token_ids)
+        words = tf.cast(word_vectors, self.compute_dtype)
         segments = tf.gather(tf.cast(self.segment_embeddings, self.compute_dtype), segment_ids)
         if self.config.position_type == "relative":  # the attention knows them
             return self.norm(words + segments)

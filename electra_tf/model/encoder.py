@@ -81,7 +81,8 @@ class ElectraEncoder(keras.Model):
     def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
         """
         Args:
-            inputs: int32 [batch, length] token ids, or a dictionary with token_ids, segment_ids, padding_mask.
+            inputs: int32 [batch, length] token ids, or a dictionary with token_ids, segment_ids, padding_mask; it may
+                hold word_vectors [batch, length, embedding_size], too, which stand for the rows of the word table.
             segment_ids: int32 [batch, length], zeros if left out.
             padding_mask: [batch, length], 1 for real tokens, ones if left out.
             training: whether dropout acts.
@@ -94,8 +95,9 @@ class ElectraEncoder(keras.Model):
 
     def layer_outputs(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
         """All hidden states: the (projected) embeddings first, then the output of every layer."""
+        word_vectors = inputs.get("word_vectors") if isinstance(inputs, dict) else None
         token_ids, segment_ids, padding_mask = unpack_inputs(inputs, segment_ids, padding_mask)
-        hidden = self.embeddings(token_ids, segment_ids)
+        hidden = self.embeddings(token_ids, segment_ids, word_vectors)
         hidden = self.embeddings_dropout(hidden, training=training, random=random)
         if self.embeddings_gate is not None:
             hidden = self.embeddings_gate(hidden) * hidden

@@ -1,0 +1,153 @@
+"""The report of a finished fine-tuning run, from what lies in its folder."""
+
+import json
+import pathlib
+
+from electra_tf.config import read_json
+from electra_tf.tasks.report.answer_parts import answer_parts
+from electra_tf.tasks.report.parts import ColouredText, Curves, Report, Section, Table
+from electra_tf.tasks.report.wrong_examples import in_words, wrong_examples_table
+from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
+from electra_tf.tasks.statistics.trials import collapse_words, kept_attempts, numbered_attempts, trials_summary
+from electra_tf.training.run_folder import RESULT_FILE
+
+LOG_FILE = "log.jsonl"
+
+
+def run_report(folder, *, coloured_texts=()):
+    """The report of a run.
+
+    Args:
+        folder: of a finished run: result.json and, in trials/SEED, log.jsonl and predictions.jsonl.
+        coloured_texts: ColouredTexts, see `coloured_text`; they need the model, which is not loaded here.
+
+    Returns:
+        Report.
+
+    >>> write_report("runs/polarity/report.html", run_report("runs/polarity"))
+    """
+    folder = pathlib.Path(folder)
+    result = read_json(folder / RESULT_FILE)
+    best = result["best_seed"]
+    # The trial whose model was kept is the one whose single answers are shown.
+    predictions = read_predictions(folder / TRIALS / str(best)).trials[0]
+    of_best = f"Answers on the {result['split']} set of the trial with seed {best}, whose model was kept."
+    sections = [Section("Learning curves", "Each trial's training loss, and its score on the validation set.",
+                        _curves(folder, result)),
+                Section("Trials", "", (trials_part(result["trials"], metric=result["metric"], best_seed=best),))]
+    parts = answer_parts(predictions)
+    if parts:
+        sections.append(Section("Answers", of_best, parts))
+    wrong = wrong_examples_table(predictions)
+    if wrong.rows:
+        sections.append(Section("Most confidently wrong", f"{of_best} Look here for labels that are wrong themselves.",
+                                (wrong,)))
+    if coloured_texts:
+        sections.append(Section(
+            "What the answers rest on", "Integrated gradients: blue speaks for the label that is named, orange with a "
+            "dotted line below against it; the stronger, the more.", tuple(coloured_texts)))
+    sections.append(Section("Settings and versions", "", _settings_parts(result), is_folded=True))
+    return Report(f"{result['task']}: {result['metric']} on {result['split']}", _lead(result), _facts(result),
+                  tuple(sections))
+
+
+def trials_part(attempts, *, metric, best_seed=None):
+    """The table of all attempts of all trials; the one whose model was kept stands out.
+
+    Args:
+        attempts: result.json's "trials".
+        metric: name of the score.
+        best_seed: seed of the trial whose model was kept.
+
+    >>> trials_part(result["trials"], metric="accuracy").header[0]   # 'trial'
+    """
+    numbered = numbered_attempts(attempts)
+    rows = [{"trial": trial + 1, "seed": str(entry["seed"]), metric: float(entry["score"]),
+             f"{metric}, validation": (entry.get("validation") or {}).get(metric), "best step": int(entry["best_step"]),
+             "collapsed": collapse_words(entry), "attempt": f"restart {attempt}" if attempt else "first",
+             "model": "kept" if entry["seed"] == best_seed else ""} for trial, attempt, entry in numbered]
+    hidden = set() if any(attempt for _, attempt, _ in numbered) else {"attempt"}
+    hidden |= {name for name in rows[0] if all(row[name] is None for row in rows)}
+    header = tuple(name for name in rows[0] if name not in hidden)
+    return Table(header, tuple(tuple(row[name] for name in header) for row in rows),
+                 "Every attempt; the last one of each trial counts." if "attempt" in header else "Every trial.",
+                 tuple(place for place, row in enumerate(rows) if row["model"]))
+
+
+def coloured_text(text, attributions, *, true=None):
+    """A text coloured by what its pieces add to a label.
+
+    Args:
+        text: as it was given to `text_attributions`: str, or (first, second).
+        attributions: Attributions.
+        true: the true label, or None.
+
+    Returns:
+        ColouredText.
+
+    >>> coloured_text(text, text_attributions(classifier, text), true="pos").heading   # 'neg (true: pos)'
+    """
+    parts = []
+    for place, one in enumerate((text,) if isinstance(text, str) else text):
+        if place:
+            parts.append(("\n", None))
+        end = 0
+        for piece in (piece for piece in attributions.pieces if piece.in_second == bool(place)):
+            parts += [(one[end:piece.offsets[0]], None), (one[slice(*piece.offsets)], piece.value)]
+            end = piece.offsets[1]
+        parts.append((one[end:], None))
+    truth = "" if true is None else f" (true: {true})"
+    return ColouredText(f"{attributions.label}{truth}", [part for part in parts if part[0]])
+
+
+def _lead(result):
+    trials = kept_attempts(result["trials"])
+    examples = ", ".join(f"{count:,} {name}" for name, count in result.get("examples", {}).items())
+    start = "random weights in the architecture of" if result["settings"].get("random_weights") else "the weights of"
+    return (f"{'One trial' if len(trials) == 1 else f'{len(trials)} trials'} from {start} "
+            f"{result['settings'].get('model')}; rows: {examples}.")
+
+
+def _facts(result):
+    summary = trials_summary(result["trials"])
+    facts = [("median", f"{summary['median']:.4f}", f"{result['metric']}, {result['split']} set"),
+             ("mean", f"{summary['mean']:.4f}", "one trial shows no spread" if summary["std"] is None else
+              f"standard deviation {summary['std']:.4f}")]
+    if summary["interval"]:
+        low, high = summary["interval"]
+        facts.append(("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials"))
+    restarts = summary["restarts"]
+    note = f"and {restarts} restarted" if restarts else "none restarted"
+    if restarts:
+        note += f"; median without restarts {summary['without_restarts']['median']:.4f}"
+    return [*facts, ("collapsed trials", str(summary["collapsed"]), note)]
+
+
+def _curves(folder, result):
+    losses, scores, faded = {}, {}, []
+    for _, _, entry in numbered_attempts(result["trials"]):
+        name = f"seed {entry['seed']}"
+        records = _records(folder / TRIALS / str(entry["seed"]) / LOG_FILE)
+        # Both are means since the last evaluation.
+        losses[name] = [(record["step"], record.get("train_loss", record.get("loss"))) for record in records
+                        if record["event"] in ("train", "validation")]
+        scores[name] = [(record["step"], record[result["metric"]]) for record in records
+                        if record["event"] == "validation"]
+        if entry.get("collapsed"):
+            faded.append(name)
+    return (Curves("training loss", losses, tuple(faded)),
+            Curves(f"{result['metric']}, validation set", scores, tuple(faded)))
+
+
+def _records(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def _settings_parts(result):
+    settings_hash = result.get("settings_hash", "")[:12]
+    return tuple(_values_table(values, caption) for values, caption in (
+        (result["settings"], f"Settings (hash {settings_hash})"), (result.get("versions"), "Versions")) if values)
+
+
+def _values_table(values, caption):
+    return Table(("name", "value"), tuple((name, in_words(value)) for name, value in values.items()), caption)

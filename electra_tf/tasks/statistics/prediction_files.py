@@ -1,0 +1,110 @@
+"""predictions.jsonl: what each trial of a run answered to each example of the reported split."""
+
+import dataclasses
+import json
+import pathlib
+
+from electra_tf.config import read_json
+from electra_tf.errors import InputError
+from electra_tf.tasks.statistics.trials import kept_attempts
+from electra_tf.text.text_files import LineReader
+from electra_tf.training.run_folder import RESULT_FILE
+
+PREDICTIONS_FILE, TRIALS = "predictions.jsonl", "trials"
+_NEEDED = ("label", "prediction")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPredictions:
+    """What a run answered.
+
+    Attributes:
+        source: as it was named.
+        trials: for each trial a list of dicts, one for each example, with "label" (the truth) and "prediction" at
+            least.
+        result: the run's result.json, or {} where there is none.
+    """
+
+    source: str
+    trials: list
+    result: dict
+
+
+def read_predictions(source):
+    """Reads the answers of a run's trials, or of one of them.
+
+    Args:
+        source: folder of a run, whose trials are taken that count after restarts; folder of a trial
+            (RUN/trials/SEED); or a predictions.jsonl.
+
+    Returns:
+        RunPredictions.
+
+    Raises:
+        InputError: no such file, or a line that is no such object; names file and line.
+
+    >>> read_predictions("runs/polarity").trials[0][0]["prediction"]   # 'pos'
+    """
+    path = pathlib.Path(source)
+    if path.is_dir() and (path / TRIALS).is_dir():
+        result = read_json(path / RESULT_FILE)
+        seeds = [entry["seed"] for entry in kept_attempts(result["trials"])]
+        return RunPredictions(str(source), [_read(path / TRIALS / str(seed) / PREDICTIONS_FILE) for seed in seeds],
+                              result)
+    path = path / PREDICTIONS_FILE if path.is_dir() or not path.suffix else path
+    of_run = path.resolve().parents[2] / RESULT_FILE if path.resolve().parts[-3:-2] == (TRIALS,) else None
+    return RunPredictions(str(source), [_read(path)], read_json(of_run) if of_run and of_run.is_file() else {})
+
+
+def _read(path):
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the folder of a finished fine-tuning run, or a "
+                         f"{PREDICTIONS_FILE}.")
+    lines = [_line(line.text, f"{path}, line {line.number}")
+             for line in LineReader(path, errors="strict", longest_line_bytes=None) if line.text.strip()]
+    if not lines:
+        raise InputError(f"{path} holds no predictions; give a file with one JSON object in a line.")
+    return lines
+
+
+def _line(text, where):
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
+    missing = [name for name in _NEEDED if not isinstance(values, dict) or name not in values]
+    if missing:
+        raise InputError(f"{where}: {' and '.join(map(repr, missing))} missing; expected an object with \"label\" and "
+                         f"\"prediction\".")
+    return values
+
+
+def require_same_examples(first, second):
+    """Refuses answers that cannot be paired.
+
+    Args:
+        first, second: RunPredictions.
+
+    Raises:
+        InputError: another number of trials or of lines, or a line whose "id" (where both have one) or "label" differs.
+
+    >>> require_same_examples(read_predictions("runs/a"), read_predictions("runs/b"))
+    """
+    if len(first.trials) != len(second.trials):
+        raise InputError(f"{first.source} holds {len(first.trials)} trials and {second.source} {len(second.trials)}; "
+                         f"give runs of equally many, or one trial of each: RUN/{TRIALS}/SEED.")
+    truth = first.trials[0]
+    for source, lines in [(run.source, lines) for run in (first, second) for lines in run.trials]:
+        if len(truth) != len(lines):
+            raise InputError(f"{first.source} holds {len(truth):,} predictions and {source} {len(lines):,}; give two "
+                             f"runs that answered the same examples.")
+        for number, (one, other) in enumerate(zip(truth, lines, strict=True), start=1):
+            for name in ("id", "label"):
+                if name in one and name in other and one[name] != other[name]:
+                    raise InputError(f"{first.source} and {source}, prediction {number}: {name} {_short(one[name])} "
+                                     f"and {_short(other[name])}; give two runs that answered the same examples in "
+                                     f"the same order.")
+
+
+def _short(value):
+    return json.dumps(value, ensure_ascii=False)[:60]
