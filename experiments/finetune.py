@@ -5,7 +5,7 @@ import dataclasses
 import electra_tf
 from electra_tf import config
 from electra_tf.tasks.glue import GLUE, glue_data
-from electra_tf.tasks.options import TASKS
+from electra_tf.tasks.options import TASKS, Trials
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
 
@@ -14,8 +14,8 @@ def _named(recipe):
     return config.with_recipe(config.FineTuningConfig(), recipe)
 
 
-@dataclasses.dataclass(frozen=True)
-class JobFlags:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobFlags(Trials):
     """Tunes a pretrained model on labelled texts and keeps the weights that score best on the validation set.
 
     Labelled sets are .tsv, .csv or .jsonl files (.gz and .xz are unpacked), or tfds:NAME@SPLIT, a set of
@@ -33,7 +33,6 @@ class JobFlags:
                                                 "--validation; without any, tensorflow-datasets is asked")
     test: str | None = config.setting(None, "labelled set that is scored once, with the best weights")
     metric: str | None = config.setting(None, "score that chooses the best weights; left out, the task's usual one")
-    num_trials: int = config.setting(1, "how many seeds to run, from --seed on")
     random_weights: bool = config.setting(False, "take architecture and vocabulary of --model, but no weights: the "
                                                  "baseline without pretraining")
     recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
@@ -48,14 +47,24 @@ def main(flags):
     result = electra_tf.finetune(
         flags.settings, task=data.task, train=data.train, validation=data.validation, test=data.test,
         model=flags.model, output=flags.output, metric=flags.metric or data.metric, name=flags.task,
-        random_weights=flags.random_weights, num_trials=flags.num_trials)
+        random_weights=flags.random_weights, trials=_trials(flags))
+    if len(result.trials) > 1:
+        entries = config.read_json(result.folder / "result.json")["trials"]
+        print(electra_tf.trials_table(entries, metric=result.metric))
     for split, numbers in (("validation", result.best.validation), ("test", result.best.test)):
         if numbers is not None:
             print(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
-    print(f"the tuned model is {result.folder / 'model'}")
+    print(f"the tuned model is {result.folder / 'model'}, the report {result.folder / 'report.html'}")
+    if result.ensemble:
+        print(f"ensemble, {result.split}: " + ", ".join(f"{name} {value:.4f}" for name, value in
+                                                        result.ensemble.items()))
     if data.unlabelled:
         model = electra_tf.task_of(data.task).load_model(result.folder / "model")
         print("for the leaderboard: " + ", ".join(map(str, electra_tf.write_submission(result.folder, model, data))))
+
+
+def _trials(flags):
+    return Trials(**{field.name: getattr(flags, field.name) for field in dataclasses.fields(Trials)})
 
 
 def _data(flags):
@@ -65,7 +74,7 @@ def _data(flags):
     if flags.data_dir:
         raise electra_tf.InputError(f"--data_dir says nothing to --task={flags.task}; give --train and --validation.")
     task = task_from(flags, TASKS)
-    if not (flags.train and flags.validation):
+    if not (flags.train and (flags.validation or flags.folds)):
         raise electra_tf.InputError("--train and --validation must be given; --help shows what each flag takes.")
     return _Files(task, flags.train, flags.validation, flags.test)
 
@@ -74,7 +83,7 @@ def _data(flags):
 class _Files:
     task: object
     train: str
-    validation: str
+    validation: str | None
     test: str | None
     metric = None
     unlabelled = ()

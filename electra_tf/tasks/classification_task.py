@@ -7,6 +7,7 @@ from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.labels import label_names, label_numbers
+from electra_tf.tasks.statistics.collapse import majority_level
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 
 
@@ -40,6 +41,9 @@ class ClassificationTask(FineTuningTask):
         shares = np.bincount(examples.labels) / len(examples)
         shares = shares[shares > 0]
         return float(-(shares * np.log(shares)).sum())
+
+    def majority_level(self, examples, metric):
+        return majority_level(examples.labels, num_labels=int(examples.labels.max()) + 1, metric=metric)
 
     def predictions(self, model, rows):
         for text, label, answer in zip(zip(*rows.columns, strict=True), rows.labels,

@@ -76,6 +76,10 @@ class FineTuningTask:
         """The loss of one example if every answer is the same, the best such; None where that is not known."""
         return None
 
+    def majority_level(self, examples, metric):
+        """The score of the best constant answer; None where the task has none."""
+        return None
+
     def predictions(self, model, rows):
         """A dict ready for JSON for each row: what was asked, what was answered, and the truth where it is known."""
         raise NotImplementedError

@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import shutil
-import statistics
 
 from electra_tf.config import to_dict
 from electra_tf.errors import InputError
@@ -13,14 +11,19 @@ from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.classification_task import ClassificationTask
 from electra_tf.tasks.multi_label_task import MultiLabelTask
 from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
-from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression, TextClassification
+from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression, TextClassification, Trials
 from electra_tf.tasks.regression_task import RegressionTask
+from electra_tf.tasks.report.page import write_report
+from electra_tf.tasks.report.run_report import run_report
 from electra_tf.tasks.run_models import TUNED_MODEL, model_folder_of
-from electra_tf.tasks.trial import Setting, Trial, run_trial
+from electra_tf.tasks.statistics.folds import fold_of_rows
+from electra_tf.tasks.statistics.trials import trials_summary
+from electra_tf.tasks.trial import Setting, Trial
+from electra_tf.tasks.trials import keep_best_model, make_ensemble, run_trials
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versions, write_result
 
 JOB = "finetune"
-TRIALS = "trials"
+REPORT_FILE = "report.html"
 _TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
             MultipleChoice: MultipleChoiceTask}
 
@@ -33,8 +36,9 @@ class FineTuningResult:
         folder: the run; its `model` is the model folder of the best trial by validation.
         metric: name of the score that chose the best weights of each trial, and is reported.
         split: set that the reported scores are of: "test", or "validation" where no test set was given.
-        trials: tuple of Trial, in the order in which they ran.
+        trials: tuple of Trial that count: one for each seed or fold, the last attempt where one collapsed.
         best: the trial whose model was kept.
+        ensemble: dict of the scores of all trials together, or None.
     """
 
     folder: pathlib.Path
@@ -42,15 +46,16 @@ class FineTuningResult:
     split: str
     trials: tuple[Trial, ...]
     best: Trial
+    ensemble: dict | None = None
 
     @property
     def scores(self):
         """The reported score of each trial."""
-        return [score_of(trial, self.split, self.metric) for trial in self.trials]
+        return [getattr(trial, self.split)[self.metric] for trial in self.trials]
 
 
-def finetune(config, *, task, train, validation, model, output, test=None, metric=None, random_weights=False,
-             num_trials=1, name=None):
+def finetune(config, *, task, train, model, output, validation=None, test=None, metric=None, random_weights=False,
+             trials=None, name=None):
     """Tunes a pretrained encoder, once or with several seeds, and keeps the weights that score best on validation.
 
     The same arguments give the same weights on the same kind of machine. The same call goes on where a killed run
@@ -60,11 +65,12 @@ def finetune(config, *, task, train, validation, model, output, test=None, metri
         config: FineTuningConfig; trial number i has the seed `config.seed` + i.
         task: what is to be told and where the files hold it: TextClassification or another of tasks/options.py.
         train, validation, test: labelled sets as the task reads them; `test` (or None) is scored with the best weights.
+            With `trials.folds` there is no validation set.
         model: model folder, folder of a pretraining or fine-tuning run, or a shipped name.
         output: folder of the run.
         metric: score that chooses the best weights; None takes the task's first.
         random_weights: take only architecture and vocabulary from `model`: the baseline without pretraining.
-        num_trials: how many seeds.
+        trials: Trials; None is one trial.
         name: what result.json calls the task; None takes the task's own name.
 
     Returns:
@@ -77,28 +83,34 @@ def finetune(config, *, task, train, validation, model, output, test=None, metri
     >>> finetune(FineTuningConfig(), task=task, train="train.tsv", validation="dev.tsv", model="tiny_en",
     ...          output="runs/polarity").best.validation["accuracy"]   # 0.78
     """
-    if num_trials < 1:
-        raise InputError(f"num_trials={num_trials} must be 1 or more.")
+    trials = trials or Trials()
     tuned = task_of(task)
     metric = metric or tuned.metrics[0]
     if metric not in tuned.metrics:
         raise InputError(f"metric={metric!r} is not known; choose one of {', '.join(tuned.metrics)}.")
+    if bool(trials.folds) == bool(validation):
+        raise InputError("a validation set and folds exclude each other; give one of them." if validation else
+                         "there is no validation set; give one, or folds of the training set.")
     sets = {name: tuned.read(source)
             for name, source in (("train", train), ("validation", validation), ("test", test)) if source}
     source = model_folder_of(model)
-    setting = Setting(tuned, config, sets, source, not random_weights, metric)
-    first = setting.new_model(config.seed)
-    examples = {name: tuned.examples(first, rows) for name, rows in sets.items()}
+    settings_of_trials = [Setting(tuned, config, chosen, source, not random_weights, metric)
+                          for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
+    first = settings_of_trials[0].new_model(config.seed)
+    examples = [setting.examples(first) for setting in settings_of_trials]
 
     settings = {"task": name or task.name, **dataclasses.asdict(task), "train": str(train),
-                "validation": str(validation), "test": test and str(test), "model": str(model), "metric": metric,
-                "random_weights": random_weights, "num_trials": num_trials, **to_dict(config)}
+                "validation": validation and str(validation), "test": test and str(test), "model": str(model),
+                "metric": metric, "random_weights": random_weights, **dataclasses.asdict(trials), **to_dict(config)}
     inputs = {"model": fingerprint(source), **{name: rows.hash() for name, rows in sets.items()}}
     folder = _run_folder(output, settings=settings, inputs=inputs)
-    split = "test" if test else "validation"
-    trials, best = _run_trials(setting, folder, examples, seeds=range(config.seed, config.seed + num_trials))
-    result = FineTuningResult(folder, metric, split, tuple(trials), best)
-    write_result(folder, _result(result, settings, inputs, sets))
+    attempts = run_trials(settings_of_trials, folder, examples, trials)
+    kept = [group[-1] for group in attempts]
+    together = make_ensemble(settings_of_trials, folder, examples, kept) if trials.ensemble else None
+    best = keep_best_model(folder, attempts, metric)
+    result = FineTuningResult(folder, metric, settings_of_trials[0].reported_split, tuple(kept), best, together)
+    write_result(folder, _result(result, attempts, settings, inputs, sets))
+    write_report(folder / REPORT_FILE, run_report(folder))
     return result
 
 
@@ -110,9 +122,19 @@ def task_of(options):
     return _TASK_OF[type(options)](options)
 
 
-def score_of(trial, split, metric):
-    """A trial's score on the reported set."""
-    return getattr(trial, split)[metric]
+def _sets_of_trials(sets, trials, *, seed):
+    """The rows of each trial's sets: the same for all, or another fold of the training set each time."""
+    if not trials.folds:
+        return [sets] * trials.num_trials
+    train = sets["train"]
+    if not hasattr(train, "at"):
+        raise InputError(f"folds={trials.folds}: cross-validation is for tasks on whole texts; give a validation set.")
+    labels = train.labels
+    # Numbers, and combinations of labels, are no classes: many of them stand alone.
+    is_stratified = min(labels.count(label) for label in set(labels)) > 1
+    fold = fold_of_rows(labels, folds=trials.folds, seed=seed, is_stratified=is_stratified)
+    return [{**sets, "train": train.at((fold != number).nonzero()[0]),
+             "validation": train.at((fold == number).nonzero()[0])} for number in range(trials.folds)]
 
 
 def _run_folder(output, *, settings, inputs):
@@ -126,36 +148,17 @@ def _run_folder(output, *, settings, inputs):
     return folder
 
 
-def _run_trials(setting, folder, examples, *, seeds):
-    """(trials, the best of them by validation): of all models only the best one's is kept, as `model`."""
-    trials, best = [], None
-    for seed in seeds:
-        name = "Fine-tuning" if len(seeds) == 1 else f"Trial {len(trials) + 1} of {len(seeds)}"
-        trial = run_trial(setting, folder / TRIALS / str(seed), seed=seed, examples=examples, name=name)
-        if best is None or trial.validation[setting.metric] > best.validation[setting.metric]:
-            best = trial
-        trials.append(trial)
-        for other in trials:
-            if other is not best:
-                shutil.rmtree(folder / TRIALS / str(other.seed) / TUNED_MODEL, ignore_errors=True)
-    made = folder / TRIALS / str(best.seed) / TUNED_MODEL
-    if made.is_dir():  # else a run that was cut short after this line
-        made.rename(folder / TUNED_MODEL)
-    return trials, best
-
-
-def _result(result, settings, inputs, sets):
-    """What result.json holds: every trial's scores, their summary, and the hashes of what they were made from."""
-    scores = result.scores
+def _result(result, attempts, settings, inputs, sets):
+    """What result.json holds: every attempt's scores, their summary, and the hashes of what they were made from."""
+    entries = [{"trial": trial, "attempt": attempt, "seed": one.seed,
+                "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
+                "validation": one.validation, "best_step": one.best_step, "best_epoch": one.best_epoch,
+                "train_steps": one.train_steps, "steps_done": one.steps_done, "collapsed": one.collapsed or False,
+                "examples_per_second": one.examples_per_second, "seconds": one.seconds}
+               for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
     return {
-        "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split,
-        "trials": [{"seed": trial.seed, "score": score, "metrics": getattr(trial, result.split),
-                    "validation": trial.validation, "best_step": trial.best_step, "best_epoch": trial.best_epoch,
-                    "train_steps": trial.train_steps, "steps_done": trial.steps_done, "collapsed": trial.collapsed,
-                    "examples_per_second": trial.examples_per_second, "seconds": trial.seconds}
-                   for trial, score in zip(result.trials, scores, strict=True)],
-        "median": statistics.median(scores), "mean": statistics.mean(scores),
-        "std": statistics.stdev(scores) if len(scores) > 1 else None, "best_seed": result.best.seed,
+        "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split, "trials": entries,
+        **trials_summary(entries), "best_seed": result.best.seed, "ensemble": result.ensemble,
         "examples": {name: len(rows) for name, rows in sets.items()}, "settings": settings,
         "settings_hash": hashlib.sha256(json.dumps([settings, inputs], sort_keys=True).encode("utf-8")).hexdigest(),
         "inputs": inputs, "versions": versions()}

@@ -8,11 +8,10 @@ import typing
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.tasks.statistics.collapse import collapse_of, is_hopeless
 from electra_tf.tasks.text_batches import training_dataset
 
 _LOG_STEPS = 50
-# Fewer updates do not show that a run is dead.
-_STEPS_TO_JUDGE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Tuning:
         scores: scores of the best weights on the validation set.
         best_step, best_epoch: when they were reached.
         train_steps, steps_done: updates that were planned and done.
-        is_dead: whether every evaluation found a constant guess.
+        collapsed: what shows that the best weights have learnt nothing (see statistics/collapse.py), or None.
         examples_per_second: in training, without evaluations and the first update, which compiles.
         seconds: of the whole run.
     """
@@ -33,16 +32,15 @@ class Tuning:
     best_epoch: float
     train_steps: int
     steps_done: int
-    is_dead: bool
+    collapsed: str | None
     examples_per_second: float
     seconds: float
 
 
-def tune(model, config, *, train, score, metric, progress, log, guess_loss=None):
+def tune(model, config, *, train, score, metric, progress, log, guess_loss=None, majority_level=None):
     """Trains a model and leaves it with the weights that scored best.
 
-    A run is given up halfway (after 100 updates at least) where every evaluation so far found one answer for all texts
-    and the loss is no lower than that of a constant guess: some seeds and rates end so, and waiting does not help.
+    A run that has collapsed is given up halfway: see `is_hopeless`.
 
     Args:
         model: TextTask, compiled with `config` as its settings.
@@ -53,6 +51,7 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None)
         progress: Progress, counted in updates.
         log: function of one record (dict), called now and then.
         guess_loss: loss of the best constant guess; None gives up on the answers alone.
+        majority_level: score of the best constant answer on the validation set, or None.
 
     Returns:
         Tuning.
@@ -70,37 +69,37 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None)
 
     steps_per_epoch = math.ceil(len(train) / config.batch_size)
     evaluate_at = _evaluation_steps(train_steps, steps_per_epoch / config.evaluations_per_epoch)
-    run = _Run(model, score, metric, progress, log, guess_loss=guess_loss)
+    run = _Run(model, score, metric, progress, log, majority_level=majority_level)
     for step in range(1, train_steps + 1):
         began = time.monotonic()
         measured = update(batches)
         run.updated(step, measured, seconds=time.monotonic() - began, is_noted=step % _LOG_STEPS == 0)
         if step in evaluate_at:
             run.evaluate(step, step / steps_per_epoch)
-            if step >= max(train_steps / 2, _STEPS_TO_JUDGE) and run.does_not_learn:
+            if is_hopeless(run.collapses, step=step, train_steps=train_steps, loss=run.loss, guess_loss=guess_loss):
                 break
     run.restore_best()
-    if run.is_dead:
-        run.warn_of_dead_run(step, stopped=step < train_steps)
+    collapsed = run.collapse_of(run.best_scores)
+    if collapsed:
+        run.warn_of_collapse(collapsed, step, stopped=step < train_steps)
     rate = run.timed_steps and run.timed_steps * min(config.batch_size, len(train)) / run.training_seconds
-    return Tuning(run.best_scores, run.best_step, run.best_step / steps_per_epoch, train_steps, step, run.is_dead,
+    return Tuning(run.best_scores, run.best_step, run.best_step / steps_per_epoch, train_steps, step, collapsed,
                   round(rate, 1), round(time.monotonic() - run.began, 1))
 
 
 class _Run:
     """What the loop knows of the run so far."""
 
-    def __init__(self, model, score, metric, progress, log, *, guess_loss):
+    def __init__(self, model, score, metric, progress, log, *, majority_level):
         self._model, self._score, self._metric = model, score, metric
-        self._progress, self._log, self._guess_loss = progress, log, guess_loss
+        self._progress, self._log, self._majority_level = progress, log, majority_level
         self.best_scores, self.best_step, self._best_weights = None, 0, None
-        self.is_dead, self._loss = True, math.inf
+        self.collapses, self.loss = [], math.inf
         self.began, self.training_seconds, self.timed_steps = time.monotonic(), 0.0, 0
 
-    @property
-    def does_not_learn(self):
-        """Dead so far, and the loss is still that of a constant guess (1 % is noise)."""
-        return self.is_dead and (self._guess_loss is None or self._loss > 0.99 * self._guess_loss)
+    def collapse_of(self, scores):
+        """What shows that nothing has been learnt, or None."""
+        return collapse_of(scores, metric=self._metric, majority_level=self._majority_level)
 
     def updated(self, step, measured, *, seconds, is_noted):
         if step > 1:
@@ -110,12 +109,12 @@ class _Run:
             self._log({"event": "train", "step": step, **{name: float(value) for name, value in measured.items()},
                        "learning_rate": float(self._model.optimizer.learning_rate)})
         best = f", best {self._metric} {self._best:.3f}" if self.best_scores else ""
-        self._progress.update(step, note=f"loss {self._loss:.3f}{best}" if math.isfinite(self._loss) else "")
+        self._progress.update(step, note=f"loss {self.loss:.3f}{best}" if math.isfinite(self.loss) else "")
 
     def _read(self, step, measured):
-        self._loss = float(measured["loss"])
-        if not math.isfinite(self._loss):
-            raise InputError(f"the loss at step {step} is {self._loss}; lower --learning_rate.")
+        self.loss = float(measured["loss"])
+        if not math.isfinite(self.loss):
+            raise InputError(f"the loss at step {step} is {self.loss}; lower --learning_rate.")
 
     @property
     def _best(self):
@@ -124,25 +123,25 @@ class _Run:
     def evaluate(self, step, epoch):
         self._read(step, self._model.get_metrics_result())
         scores = self._score()
-        self.is_dead = self.is_dead and scores.is_constant
+        self.collapses.append(self.collapse_of(scores))
         is_best = self.best_scores is None or scores.numbers()[self._metric] > self._best
         if is_best:
             self.best_scores, self.best_step = scores, step
             self._best_weights = [weight.numpy() for weight in self._model.weights]
-        self._log({"event": "validation", "step": step, "epoch": epoch, "train_loss": self._loss, **scores.numbers(),
+        self._log({"event": "validation", "step": step, "epoch": epoch, "train_loss": self.loss, **scores.numbers(),
                    "is_best": is_best})
         numbers = ", ".join(f"{name} {value:.4f}" for name, value in scores.numbers().items())
-        self._progress.say(f"epoch {epoch:.3g}: loss {self._loss:.4f}; validation {numbers}{', best' * is_best}")
+        self._progress.say(f"epoch {epoch:.3g}: loss {self.loss:.4f}; validation {numbers}{', best' * is_best}")
         self._model.reset_metrics()
 
     def restore_best(self):
         for weight, value in zip(self._model.weights, self._best_weights, strict=True):
             weight.assign(value)
 
-    def warn_of_dead_run(self, step, *, stopped):
-        message = (f"dead run: every answer on the validation set is the same, as a constant guess ({self._metric} "
-                   f"{self._best:.4f}); {'it was stopped; ' * stopped}try another --seed, a lower --learning_rate or "
-                   f"more --epochs.")
+    def warn_of_collapse(self, collapsed, step, *, stopped):
+        message = (f"collapsed run: {collapsed} on the validation set ({self._metric} {self._best:.4f}); "
+                   f"{'it was stopped; ' * stopped}try another --seed, --max_restarts, a lower --learning_rate or more "
+                   f"--epochs.")
         self._log({"event": "warning", "step": step, "message": message})
         self._progress.say(f"WARNING: {message}")
 

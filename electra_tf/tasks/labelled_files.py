@@ -42,6 +42,12 @@ class LabelledTexts:
         """What a task's `fit` and `predict` take: a list of texts, or a tuple of two lists."""
         return self.columns[0] if len(self.columns) == 1 else self.columns
 
+    def at(self, places):
+        """The rows at some places."""
+        def chosen(values):
+            return None if values is None else [values[place] for place in places]
+        return LabelledTexts(self.source, tuple(map(chosen, self.columns)), chosen(self.labels), chosen(self.lines))
+
     def where(self, row):
         """What an error calls a row: its file and line.
 

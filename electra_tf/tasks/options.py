@@ -3,7 +3,7 @@
 import dataclasses
 
 from electra_tf.config import setting
-from electra_tf.settings import require
+from electra_tf.settings import require, require_whole_numbers
 
 _TEXTS = ("column of the texts, or two for pairs: sentence1,sentence2; numbers (0, -1) for a file without a line of "
           "names")
@@ -75,6 +75,33 @@ class MultipleChoice:
                                              f"one, the text that all choices go with.")
         require(len(self.choice_columns) >= 2,
                 f"choice_columns has {len(self.choice_columns)} names; give two or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trials:
+    """How many times a run is done, and what comes of it together.
+
+    >>> Trials(num_trials=5, max_restarts=1).ensemble   # False
+    """
+
+    num_trials: int = setting(1, "how many seeds to run, from --seed on")
+    max_restarts: int = setting(0, "how often each collapsed trial is done again with another seed")
+    folds: int = setting(0, "cross-validation: deal the training set into so many parts, each of which is the "
+                            "validation set of one trial")
+    ensemble: bool = setting(False, "also keep all trials together as one model, the mean of their logits, in "
+                                    "`ensemble`")
+
+    def __post_init__(self):
+        require_whole_numbers(self, ("num_trials",))
+        require_whole_numbers(self, ("max_restarts", "folds"), least=0)
+        require(self.folds != 1, "folds=1 must be 0, or 2 and more.")
+        require(not self.folds or self.num_trials == 1,
+                f"num_trials={self.num_trials}: with --folds each fold is one trial; leave it out.")
+        require(not self.ensemble or max(self.num_trials, self.folds) > 1, "ensemble=True needs two trials or more.")
+
+    @property
+    def count(self):
+        return self.folds or self.num_trials
 
 
 def _check_columns(task):

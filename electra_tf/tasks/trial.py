@@ -11,10 +11,12 @@ from electra_tf.config import replace
 from electra_tf.files import write_json_atomically
 from electra_tf.progress import Progress
 from electra_tf.tasks.finetuning_loop import tune
+from electra_tf.tasks.report.run_report import LOG_FILE
 from electra_tf.tasks.run_models import TUNED_MODEL
+from electra_tf.tasks.statistics.prediction_files import PREDICTIONS_FILE
 from electra_tf.training.run_folder import RESULT_FILE
 
-LOG_FILE, PREDICTIONS_FILE, PICTURE_FILE = "log.jsonl", "predictions.jsonl", "scores.png"
+PICTURE_FILE = "scores.png"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Trial:
         validation, test: dict of the best weights' scores on either set; test is None without a test set.
         best_step, best_epoch: when the best weights were reached.
         train_steps, steps_done: updates that were planned and done.
-        collapsed: whether every evaluation found the same answer for all texts.
+        collapsed: what shows that nothing was learnt ("constant prediction", "majority-level score"), or None.
         examples_per_second: in training.
         seconds: of the training, evaluations included.
     """
@@ -38,14 +40,14 @@ class Trial:
     best_epoch: float
     train_steps: int
     steps_done: int
-    collapsed: bool
+    collapsed: str | None
     examples_per_second: float
     seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What all trials of a run have in common.
+    """What decides a trial besides its seed.
 
     Attributes:
         task: FineTuningTask.
@@ -70,6 +72,14 @@ class Setting:
                                     load_weights=self.load_weights)
         model.compile(settings=replace(self.config, seed=seed))
         return model
+
+    def examples(self, model):
+        """Examples by the name of their set."""
+        return {name: self.task.examples(model, rows) for name, rows in self.sets.items()}
+
+    @property
+    def reported_split(self):
+        return "test" if "test" in self.sets else "validation"
 
 
 def run_trial(setting, folder, *, seed, examples, name):
@@ -97,20 +107,22 @@ def run_trial(setting, folder, *, seed, examples, name):
     with Progress(config.train_steps(len(examples["train"])), unit="steps", description=name) as progress:
         tuning = tune(model, config, train=examples["train"], metric=setting.metric, progress=progress,
                       score=lambda: task.scores(model, examples["validation"]), log=_LogFile(folder / LOG_FILE),
-                      guess_loss=task.constant_guess_loss(examples["train"]))
+                      guess_loss=task.constant_guess_loss(examples["train"]),
+                      majority_level=task.majority_level(examples["validation"], setting.metric))
     test = task.scores(model, examples["test"]) if "test" in examples else None
-    split, scores = ("validation", tuning.scores) if test is None else ("test", test)
-    _write_predictions(folder / PREDICTIONS_FILE, task.predictions(model, setting.sets[split]))
+    scores = tuning.scores if test is None else test
+    write_predictions(folder / PREDICTIONS_FILE, task.predictions(model, setting.sets[setting.reported_split]))
     task.draw(scores, model, path=folder / PICTURE_FILE,
-              title=f"{split}, {setting.metric} {scores.numbers()[setting.metric]:.3f}")
+              title=f"{setting.reported_split}, {setting.metric} {scores.numbers()[setting.metric]:.3f}")
     model.save_to_preset(folder / TUNED_MODEL)
     trial = Trial(seed, tuning.scores.numbers(), test and test.numbers(), tuning.best_step, tuning.best_epoch,
-                  tuning.train_steps, tuning.steps_done, tuning.is_dead, tuning.examples_per_second, tuning.seconds)
+                  tuning.train_steps, tuning.steps_done, tuning.collapsed, tuning.examples_per_second, tuning.seconds)
     write_json_atomically(result, dataclasses.asdict(trial))
     return trial
 
 
-def _write_predictions(path, records):
+def write_predictions(path, records):
+    """Writes what a task's `predictions` yields, one JSON object in a line."""
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 

@@ -12,12 +12,15 @@ from electra_tf.config import FineTuningConfig, replace
 from electra_tf.errors import InputError
 from electra_tf.files import sha256_of
 from electra_tf.progress import Progress
+from electra_tf.tasks import finetune as finetune_module
+from electra_tf.tasks import finetuning_loop
 from electra_tf.tasks.classification_scores import classification_scores
 from electra_tf.tasks.classification_task import ClassificationTask
 from electra_tf.tasks.fine_tuning_task import Examples
 from electra_tf.tasks.finetune import finetune
 from electra_tf.tasks.finetuning_loop import _evaluation_steps, tune
-from electra_tf.tasks.options import TextClassification
+from electra_tf.tasks.options import TextClassification, Trials
+from electra_tf.tasks.task_models import load_task_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
@@ -125,11 +128,11 @@ def test_a_dead_run_is_named_and_given_up_halfway(data, tmp_path, capsys):
     config = replace(CONFIG, learning_rate=0.5, epochs=12, evaluations_per_epoch=1)
     result = finetune(config, **{**data, "test": None}, output=tmp_path / "run")
     assert result.best.collapsed and result.best.test is None
-    assert "WARNING: dead run: every answer on the validation set is the same" in capsys.readouterr().err
+    assert "WARNING: collapsed run: constant prediction on the validation set" in capsys.readouterr().err
     written = json.loads((tmp_path / "run" / "result.json").read_text())
     trial, = written["trials"]
-    assert (trial["collapsed"], trial["steps_done"], trial["train_steps"]) == (True, 120, 240)
-    assert [record["message"][:8] for record in records(tmp_path / "run", "warning")] == ["dead run"]
+    assert (trial["collapsed"], trial["steps_done"], trial["train_steps"]) == ("constant prediction", 120, 240)
+    assert [record["message"][:8] for record in records(tmp_path / "run", "warning")] == ["collapse"]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
@@ -140,7 +143,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"num_trials": 0}, "num_trials=0 must be 1 or more"),
+    ({"trials": Trials(folds=2)}, "a validation set and folds exclude each other; give one of them"),
+    ({"validation": None}, "there is no validation set; give one, or folds of the training set"),
     ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
     ({"model": "no/model"}, "no/model is not a model folder"),
     ({"validation": "unknown.tsv"}, "unknown.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
@@ -214,7 +218,7 @@ def test_the_loss_of_a_constant_guess():
 
 def test_trials_differ_in_their_seed_and_the_best_model_is_kept(data, tmp_path):
     config = replace(CONFIG, epochs=1.0, learning_rate=1e-3)
-    result = finetune(config, **data, output=tmp_path / "run", num_trials=3)
+    result = finetune(config, **data, output=tmp_path / "run", trials=Trials(num_trials=3))
     assert [trial.seed for trial in result.trials] == [0, 1, 2] and result.split == "test"
     assert result.best == max(result.trials, key=lambda trial: trial.validation["accuracy"])
     written = json.loads((result.folder / "result.json").read_text())
@@ -230,7 +234,7 @@ def test_trials_differ_in_their_seed_and_the_best_model_is_kept(data, tmp_path):
 
 def test_finished_trials_of_a_killed_run_are_kept(data, tmp_path, monkeypatch):
     config = replace(CONFIG, epochs=1.0)
-    whole = finetune(config, **data, output=tmp_path / "whole", num_trials=2)
+    whole = finetune(config, **data, output=tmp_path / "whole", trials=Trials(num_trials=2))
     begun, new_model = [], ClassificationTask.new_model
 
     def killed_in_trial_1(task, folder, **arguments):
@@ -241,8 +245,8 @@ def test_finished_trials_of_a_killed_run_are_kept(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ClassificationTask, "new_model", killed_in_trial_1)
     with pytest.raises(KeyboardInterrupt):
-        finetune(config, **data, output=tmp_path / "run", num_trials=2)
-    again = finetune(config, **data, output=tmp_path / "run", num_trials=2)
+        finetune(config, **data, output=tmp_path / "run", trials=Trials(num_trials=2))
+    again = finetune(config, **data, output=tmp_path / "run", trials=Trials(num_trials=2))
     assert len(begun) == 5  # one to encode, one for the second trial
     assert [trial.validation for trial in again.trials] == [trial.validation for trial in whole.trials]
     weights = [sha256_of(folder / "model" / "model.safetensors") for folder in (again.folder, whole.folder)]
@@ -256,3 +260,74 @@ def test_predictions_of_the_reported_set_are_written(finished, data):
     assert [row["text"] for row in rows] == texts and [row["label"] for row in rows] == labels
     right = sum(row["prediction"] == row["label"] for row in rows)
     assert right / 30 == pytest.approx(finished.best.test["accuracy"])
+
+
+ONE_EVALUATION = replace(CONFIG, epochs=1.0, evaluations_per_epoch=1)
+
+
+def test_a_collapsed_trial_is_done_again_with_a_seed_of_its_own_and_both_are_told(data, tmp_path, monkeypatch):
+    judged = []
+
+    def collapse_of(scores, **others):  # each trial is judged at its evaluation, and at its end
+        judged.append(scores)
+        return "constant prediction" if len(judged) <= 2 else None
+
+    monkeypatch.setattr(finetuning_loop, "collapse_of", collapse_of)
+    result = finetune(ONE_EVALUATION, **data, output=tmp_path / "run", trials=Trials(num_trials=2, max_restarts=1))
+    assert [trial.seed for trial in result.trials] == [2, 1] and not any(trial.collapsed for trial in result.trials)
+    written = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [(trial["trial"], trial["attempt"], trial["seed"], trial["collapsed"]) for trial in written["trials"]] == [
+        (0, 0, 0, "constant prediction"), (0, 1, 2, False), (1, 0, 1, False)]
+    scores = {trial["seed"]: trial["score"] for trial in written["trials"]}
+    assert written["median"] == pytest.approx((scores[1] + scores[2]) / 2) and written["restarts"] == 1
+    assert written["without_restarts"]["median"] == pytest.approx((scores[0] + scores[1]) / 2)
+    assert result.best.seed in (1, 2)
+
+
+def test_folds_validate_every_row_once_without_training_on_it(data, tmp_path, monkeypatch):
+    seen, run = [], finetune_module.run_trials
+
+    def run_trials(settings, *arguments):
+        seen.extend(setting.sets for setting in settings)
+        return run(settings, *arguments)
+
+    monkeypatch.setattr(finetune_module, "run_trials", run_trials)
+    result = finetune(ONE_EVALUATION, **{**data, "validation": None, "test": None}, output=tmp_path / "run",
+                      trials=Trials(folds=3))
+    whole = sorted(zip(*reviews(310, seed=0), strict=True))
+    assert sorted(row for sets in seen for row in zip(*sets["validation"].columns, sets["validation"].labels,
+                                                      strict=True)) == whole
+    for sets in seen:
+        parts = [row for name in ("train", "validation")
+                 for row in zip(*sets[name].columns, sets[name].labels, strict=True)]
+        assert sorted(parts) == whole
+    assert len(result.trials) == 3 and result.split == "validation"
+    assert [trial.seed for trial in result.trials] == [0, 1, 2]
+
+
+def test_an_ensemble_of_the_trials_is_scored_and_kept_as_one_model(data, tmp_path):
+    result = finetune(ONE_EVALUATION, **data, output=tmp_path / "run", trials=Trials(num_trials=2, ensemble=True))
+    ensemble = load_task_model(tmp_path / "run" / "ensemble")
+    assert len(ensemble.members) == 2
+    texts, labels = reviews(30, seed=2)
+    answers = ensemble.predict(texts, verbose=0).argmax(axis=1)
+    scores = classification_scores(ensemble.label_numbers(labels), answers, num_labels=2)
+    assert result.ensemble == scores.numbers()
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["ensemble"] == result.ensemble
+    assert (tmp_path / "run" / "model").is_dir() and not list((tmp_path / "run" / "trials").glob("*/model"))
+
+
+def test_the_report_opens_without_a_network(finished):
+    page = (finished.folder / "report.html").read_text()
+    assert "Learning curves" in page and "src=\"http" not in page and "href=\"http" not in page
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"num_trials": 0}, "num_trials=0 must be a whole number from 1 up"),
+    ({"max_restarts": -1}, "max_restarts=-1 must be a whole number from 0 up"),
+    ({"folds": 1}, "folds=1 must be 0, or 2 and more"),
+    ({"folds": 3, "num_trials": 2}, "num_trials=2: with --folds each fold is one trial; leave it out"),
+    ({"ensemble": True}, "ensemble=True needs two trials or more")])
+def test_trials_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        Trials(**settings)
