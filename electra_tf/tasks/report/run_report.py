@@ -5,7 +5,7 @@ import pathlib
 
 from electra_tf.config import read_json
 from electra_tf.tasks.report.answer_parts import answer_parts
-from electra_tf.tasks.report.parts import ColouredText, Curves, Report, Section, Table
+from electra_tf.tasks.report.parts import Curves, Report, Section, Table
 from electra_tf.tasks.report.wrong_examples import in_words, wrong_examples_table
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import collapse_words, kept_attempts, numbered_attempts, trials_summary
@@ -19,7 +19,7 @@ def run_report(folder, *, coloured_texts=()):
 
     Args:
         folder: of a finished run: result.json and, in trials/SEED, log.jsonl and predictions.jsonl.
-        coloured_texts: ColouredTexts, see `coloured_text`; they need the model, which is not loaded here.
+        coloured_texts: ColouredTexts, see coloured_texts.py; they need the model, which is not loaded here.
 
     Returns:
         Report.
@@ -72,32 +72,6 @@ def trials_part(attempts, *, metric, best_seed=None):
     return Table(header, tuple(tuple(row[name] for name in header) for row in rows),
                  "Every attempt; the last one of each trial counts." if "attempt" in header else "Every trial.",
                  tuple(place for place, row in enumerate(rows) if row["model"]))
-
-
-def coloured_text(text, attributions, *, true=None):
-    """A text coloured by what its pieces add to a label.
-
-    Args:
-        text: as it was given to `text_attributions`: str, or (first, second).
-        attributions: Attributions.
-        true: the true label, or None.
-
-    Returns:
-        ColouredText.
-
-    >>> coloured_text(text, text_attributions(classifier, text), true="pos").heading   # 'neg (true: pos)'
-    """
-    parts = []
-    for place, one in enumerate((text,) if isinstance(text, str) else text):
-        if place:
-            parts.append(("\n", None))
-        end = 0
-        for piece in (piece for piece in attributions.pieces if piece.in_second == bool(place)):
-            parts += [(one[end:piece.offsets[0]], None), (one[slice(*piece.offsets)], piece.value)]
-            end = piece.offsets[1]
-        parts.append((one[end:], None))
-    truth = "" if true is None else f" (true: {true})"
-    return ColouredText(f"{attributions.label}{truth}", [part for part in parts if part[0]])
 
 
 def _lead(result):

@@ -2,13 +2,19 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
+from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.attributions import Attributions, PieceAttribution
+from electra_tf.tasks.report.coloured_texts import coloured_mistakes, coloured_text
 from electra_tf.tasks.report.page import report_html
 from electra_tf.tasks.report.parts import Confusion, Curves
-from electra_tf.tasks.report.run_report import coloured_text, run_report
+from electra_tf.tasks.report.run_report import run_report
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.text.preprocessor import TextPreprocessor
+from tests.tasks.tiny import tiny_config, tiny_vocabulary
 
 
 def trial(seed, score, **more):
@@ -110,3 +116,20 @@ def test_a_text_is_coloured_where_its_pieces_stand(run):
     assert "".join(part for part, _ in coloured.parts) == "\n".join(text)
     page = report_html(run_report(run, coloured_texts=[coloured]))
     assert 'class="for"' in page and 'class="against"' in page and "What the answers rest on" in page
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_mistakes_are_coloured_for_what_was_answered(pairs):
+    keras.utils.set_random_seed(0)
+    classifier = ElectraTextClassifier(
+        ElectraEncoder(tiny_config()), labels=("neg", "pos"), pairs=pairs,
+        preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=16))
+    texts = [["a fine film", "dull"], ["very good", "the plot"], ["awful", "a scene"]]
+    lines = [{"text": text if pairs else text[0], "label": "neg", "prediction": answer,
+              "probabilities": [1 - share, share]}
+             for text, answer, share in zip(texts, ("pos", "neg", "pos"), (0.6, 0.4, 0.8))]
+    found = coloured_mistakes(classifier, lines)
+    assert [text.heading for text in found] == ["pos (true: neg)"] * 2
+    assert ["".join(words for words, _ in text.parts) for text in found] == (
+        ["awful\na scene", "a fine film\ndull"] if pairs else ["awful", "a fine film"])
+    assert any(value for _, value in found[0].parts)
