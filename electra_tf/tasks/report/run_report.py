@@ -40,7 +40,8 @@ def run_report(folder, *, coloured_texts=()):
         sections.append(Section("Answers", of_best, parts))
     wrong = wrong_examples_table(predictions)
     if wrong.rows:
-        sections.append(Section("Most confidently wrong", f"{of_best} Look here for labels that are wrong themselves.",
+        title = "Most confidently wrong" if wrong.header[0] == "confidence" else "Largest errors"
+        sections.append(Section(title, f"{of_best} Look here for labels that are wrong themselves.",
                                 (wrong,)))
     if coloured_texts:
         sections.append(Section(
@@ -67,7 +68,8 @@ def trials_part(attempts, *, metric, best_seed=None):
              "collapsed": collapse_words(entry), "attempt": f"restart {attempt}" if attempt else "first",
              "model": "kept" if entry["seed"] == best_seed else ""} for trial, attempt, entry in numbered]
     hidden = set() if any(attempt for _, attempt, _ in numbered) else {"attempt"}
-    hidden |= {name for name in rows[0] if all(row[name] is None for row in rows)}
+    # Without a test set the score is the validation's.
+    hidden |= {name for name in rows[0] if all(row[name] in (None, row[metric]) for row in rows)} - {metric}
     header = tuple(name for name in rows[0] if name not in hidden)
     return Table(header, tuple(tuple(row[name] for name in header) for row in rows),
                  "Every attempt; the last one of each trial counts." if "attempt" in header else "Every trial.",
@@ -84,12 +86,14 @@ def _lead(result):
 
 def _facts(result):
     summary = trials_summary(result["trials"])
-    facts = [("median", f"{summary['median']:.4f}", f"{result['metric']}, {result['split']} set"),
-             ("mean", f"{summary['mean']:.4f}", "one trial shows no spread" if summary["std"] is None else
-              f"standard deviation {summary['std']:.4f}")]
-    if summary["interval"]:
+    of_what = f"{result['metric']}, {result['split']} set"
+    if summary["std"] is None:
+        facts = [("score", f"{summary['median']:.4f}", f"{of_what}; one trial shows no spread")]
+    else:
         low, high = summary["interval"]
-        facts.append(("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials"))
+        facts = [("median", f"{summary['median']:.4f}", of_what),
+                 ("mean", f"{summary['mean']:.4f}", f"standard deviation {summary['std']:.4f}"),
+                 ("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials")]
     restarts = summary["restarts"]
     note = f"and {restarts} restarted" if restarts else "none restarted"
     if restarts:

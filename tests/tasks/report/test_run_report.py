@@ -11,7 +11,7 @@ from electra_tf.tasks.attributions import Attributions, PieceAttribution
 from electra_tf.tasks.report.coloured_texts import coloured_mistakes, coloured_text
 from electra_tf.tasks.report.page import report_html
 from electra_tf.tasks.report.parts import Confusion, Curves
-from electra_tf.tasks.report.run_report import run_report
+from electra_tf.tasks.report.run_report import run_report, trials_part
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
 from tests.tasks.tiny import tiny_config, tiny_vocabulary
@@ -92,10 +92,14 @@ def test_single_answers_are_those_of_the_kept_model(run):
 
 def test_a_run_of_one_trial_claims_no_spread(tmp_path):
     report = run_report(write_run(tmp_path / "run", [trial(5, 0.75)], best_seed=5, split="validation"))
-    assert [name for name, _, _ in report.facts] == ["median", "mean", "collapsed trials"]
-    assert report.facts[1][2] == "one trial shows no spread"
-    (table,) = section_of(report, "Trials").parts
-    assert "attempt" not in table.header
+    assert [name for name, _, _ in report.facts] == ["score", "collapsed trials"]
+    assert report.facts[0][1:] == ("0.7500", "accuracy, validation set; one trial shows no spread")
+
+
+def test_columns_that_say_nothing_are_left_out():
+    entry = {**trial(5, 0.75), "validation": {"accuracy": 0.75}}
+    assert trials_part([entry], metric="accuracy", best_seed=5).header == (
+        "trial", "seed", "accuracy", "best step", "collapsed", "model")
 
 
 def test_the_page_holds_settings_and_versions(run):
