@@ -5,7 +5,7 @@ import pathlib
 
 from electra_tf.config import read_json
 from electra_tf.tasks.report.answer_parts import answer_parts
-from electra_tf.tasks.report.parts import ColouredText, Curves, Report, Section, Table
+from electra_tf.tasks.report.parts import Curves, Report, Section, Table
 from electra_tf.tasks.report.wrong_examples import in_words, wrong_examples_table
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import collapse_words, kept_attempts, numbered_attempts, trials_summary
@@ -19,7 +19,7 @@ def run_report(folder, *, coloured_texts=()):
 
     Args:
         folder: of a finished run: result.json and, in trials/SEED, log.jsonl and predictions.jsonl.
-        coloured_texts: ColouredTexts, see `coloured_text`; they need the model, which is not loaded here.
+        coloured_texts: ColouredTexts, see coloured_texts.py; they need the model, which is not loaded here.
 
     Returns:
         Report.
@@ -40,7 +40,8 @@ def run_report(folder, *, coloured_texts=()):
         sections.append(Section("Answers", of_best, parts))
     wrong = wrong_examples_table(predictions)
     if wrong.rows:
-        sections.append(Section("Most confidently wrong", f"{of_best} Look here for labels that are wrong themselves.",
+        title = "Most confidently wrong" if wrong.header[0] == "confidence" else "Largest errors"
+        sections.append(Section(title, f"{of_best} Look here for labels that are wrong themselves.",
                                 (wrong,)))
     if coloured_texts:
         sections.append(Section(
@@ -67,37 +68,12 @@ def trials_part(attempts, *, metric, best_seed=None):
              "collapsed": collapse_words(entry), "attempt": f"restart {attempt}" if attempt else "first",
              "model": "kept" if entry["seed"] == best_seed else ""} for trial, attempt, entry in numbered]
     hidden = set() if any(attempt for _, attempt, _ in numbered) else {"attempt"}
-    hidden |= {name for name in rows[0] if all(row[name] is None for row in rows)}
+    # Without a test set the score is the validation's.
+    hidden |= {name for name in rows[0] if all(row[name] in (None, row[metric]) for row in rows)} - {metric}
     header = tuple(name for name in rows[0] if name not in hidden)
     return Table(header, tuple(tuple(row[name] for name in header) for row in rows),
                  "Every attempt; the last one of each trial counts." if "attempt" in header else "Every trial.",
                  tuple(place for place, row in enumerate(rows) if row["model"]))
-
-
-def coloured_text(text, attributions, *, true=None):
-    """A text coloured by what its pieces add to a label.
-
-    Args:
-        text: as it was given to `text_attributions`: str, or (first, second).
-        attributions: Attributions.
-        true: the true label, or None.
-
-    Returns:
-        ColouredText.
-
-    >>> coloured_text(text, text_attributions(classifier, text), true="pos").heading   # 'neg (true: pos)'
-    """
-    parts = []
-    for place, one in enumerate((text,) if isinstance(text, str) else text):
-        if place:
-            parts.append(("\n", None))
-        end = 0
-        for piece in (piece for piece in attributions.pieces if piece.in_second == bool(place)):
-            parts += [(one[end:piece.offsets[0]], None), (one[slice(*piece.offsets)], piece.value)]
-            end = piece.offsets[1]
-        parts.append((one[end:], None))
-    truth = "" if true is None else f" (true: {true})"
-    return ColouredText(f"{attributions.label}{truth}", [part for part in parts if part[0]])
 
 
 def _lead(result):
@@ -110,12 +86,14 @@ def _lead(result):
 
 def _facts(result):
     summary = trials_summary(result["trials"])
-    facts = [("median", f"{summary['median']:.4f}", f"{result['metric']}, {result['split']} set"),
-             ("mean", f"{summary['mean']:.4f}", "one trial shows no spread" if summary["std"] is None else
-              f"standard deviation {summary['std']:.4f}")]
-    if summary["interval"]:
+    of_what = f"{result['metric']}, {result['split']} set"
+    if summary["std"] is None:
+        facts = [("score", f"{summary['median']:.4f}", f"{of_what}; one trial shows no spread")]
+    else:
         low, high = summary["interval"]
-        facts.append(("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials"))
+        facts = [("median", f"{summary['median']:.4f}", of_what),
+                 ("mean", f"{summary['mean']:.4f}", f"standard deviation {summary['std']:.4f}"),
+                 ("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials")]
     restarts = summary["restarts"]
     note = f"and {restarts} restarted" if restarts else "none restarted"
     if restarts:

@@ -2,13 +2,19 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
+from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.attributions import Attributions, PieceAttribution
+from electra_tf.tasks.report.coloured_texts import coloured_mistakes, coloured_text
 from electra_tf.tasks.report.page import report_html
 from electra_tf.tasks.report.parts import Confusion, Curves
-from electra_tf.tasks.report.run_report import coloured_text, run_report
+from electra_tf.tasks.report.run_report import run_report, trials_part
+from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.text.preprocessor import TextPreprocessor
+from tests.tasks.tiny import tiny_config, tiny_vocabulary
 
 
 def trial(seed, score, **more):
@@ -86,10 +92,14 @@ def test_single_answers_are_those_of_the_kept_model(run):
 
 def test_a_run_of_one_trial_claims_no_spread(tmp_path):
     report = run_report(write_run(tmp_path / "run", [trial(5, 0.75)], best_seed=5, split="validation"))
-    assert [name for name, _, _ in report.facts] == ["median", "mean", "collapsed trials"]
-    assert report.facts[1][2] == "one trial shows no spread"
-    (table,) = section_of(report, "Trials").parts
-    assert "attempt" not in table.header
+    assert [name for name, _, _ in report.facts] == ["score", "collapsed trials"]
+    assert report.facts[0][1:] == ("0.7500", "accuracy, validation set; one trial shows no spread")
+
+
+def test_columns_that_say_nothing_are_left_out():
+    entry = {**trial(5, 0.75), "validation": {"accuracy": 0.75}}
+    assert trials_part([entry], metric="accuracy", best_seed=5).header == (
+        "trial", "seed", "accuracy", "best step", "collapsed", "model")
 
 
 def test_the_page_holds_settings_and_versions(run):
@@ -110,3 +120,20 @@ def test_a_text_is_coloured_where_its_pieces_stand(run):
     assert "".join(part for part, _ in coloured.parts) == "\n".join(text)
     page = report_html(run_report(run, coloured_texts=[coloured]))
     assert 'class="for"' in page and 'class="against"' in page and "What the answers rest on" in page
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_mistakes_are_coloured_for_what_was_answered(pairs):
+    keras.utils.set_random_seed(0)
+    classifier = ElectraTextClassifier(
+        ElectraEncoder(tiny_config()), labels=("neg", "pos"), pairs=pairs,
+        preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=16))
+    texts = [["a fine film", "dull"], ["very good", "the plot"], ["awful", "a scene"]]
+    lines = [{"text": text if pairs else text[0], "label": "neg", "prediction": answer,
+              "probabilities": [1 - share, share]}
+             for text, answer, share in zip(texts, ("pos", "neg", "pos"), (0.6, 0.4, 0.8))]
+    found = coloured_mistakes(classifier, lines)
+    assert [text.heading for text in found] == ["pos (true: neg)"] * 2
+    assert ["".join(words for words, _ in text.parts) for text in found] == (
+        ["awful\na scene", "a fine film\ndull"] if pairs else ["awful", "a fine film"])
+    assert any(value for _, value in found[0].parts)
