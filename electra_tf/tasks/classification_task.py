@@ -7,6 +7,7 @@ from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.labels import label_names, label_numbers
+from electra_tf.tasks.report.coloured_texts import coloured_mistakes
 from electra_tf.tasks.statistics.collapse import majority_level
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 
@@ -51,6 +52,9 @@ class ClassificationTask(FineTuningTask):
             yield {"text": text[0] if len(text) == 1 else list(text), "label": label,
                    "prediction": model.labels[answer.argmax()],
                    "probabilities": [round(float(share), 6) for share in answer]}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_mistakes(model, predictions)
 
     def draw(self, scores, model, *, path, title):
         draw_confusion(scores.confusion, model.labels, path=path, title=title)

@@ -84,5 +84,14 @@ class FineTuningTask:
         """A dict ready for JSON for each row: what was asked, what was answered, and the truth where it is known."""
         raise NotImplementedError
 
+    def coloured_texts(self, model, predictions):
+        """ColouredTexts for the report: what the surest mistakes rest on, where the task can tell.
+
+        Args:
+            model: the tuned TextTask.
+            predictions: list of what `predictions` yielded.
+        """
+        return ()
+
     def draw(self, scores, model, *, path, title):
         """Draws the scores as a PNG file, if there is something to see."""

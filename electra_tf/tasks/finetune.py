@@ -17,6 +17,7 @@ from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
 from electra_tf.tasks.run_models import TUNED_MODEL, model_folder_of
 from electra_tf.tasks.statistics.folds import fold_of_rows
+from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import trials_summary
 from electra_tf.tasks.trial import Setting, Trial
 from electra_tf.tasks.trials import keep_best_model, make_ensemble, run_trials
@@ -110,7 +111,9 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
     best = keep_best_model(folder, attempts, metric)
     result = FineTuningResult(folder, metric, settings_of_trials[0].reported_split, tuple(kept), best, together)
     write_result(folder, _result(result, attempts, settings, inputs, sets))
-    write_report(folder / REPORT_FILE, run_report(folder))
+    predictions = read_predictions(folder / TRIALS / str(best.seed)).trials[0]
+    coloured = tuned.coloured_texts(tuned.load_model(folder / TUNED_MODEL), predictions)
+    write_report(folder / REPORT_FILE, run_report(folder, coloured_texts=coloured))
     return result
 
 
