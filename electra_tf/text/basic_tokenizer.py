@@ -71,6 +71,29 @@ def split_at_punctuation(text):
     return _WORD_OR_PUNCTUATION.findall(text)
 
 
+def word_places(text, settings):
+    """Where the words of a string stand.
+
+    Args:
+        text: str.
+        settings: TextSettings.
+
+    Returns:
+        List of (start, end) in characters of `text`: what WordPiece is applied to, one by one.
+
+    >>> word_places("Don't go", TextSettings())   # [(0, 3), (3, 4), (4, 5), (6, 8)]
+    """
+    places = []
+    for match in raw_word_pattern(settings).finditer(text):
+        cleaned, starts, ends = normalize(match.group(), settings)
+        first = 0
+        for word in split_at_punctuation(cleaned):
+            last = first + len(word)
+            places.append((match.start() + starts[first], match.start() + ends[last - 1]))
+            first = last
+    return places
+
+
 def _without_deleted(normalized):
     text, starts, ends = normalized
     if not _PERHAPS_DELETED.search(text):
