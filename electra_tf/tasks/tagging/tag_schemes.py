@@ -146,6 +146,14 @@ def _tags_of_one(span, scheme, touches_its_like):
     return [f"{prefix}-{span.type}" for prefix in prefixes]
 
 
+def is_of_scheme(tag, scheme):
+    """Whether a tag is O, or a prefix of the scheme, a dash and a type.
+
+    >>> is_of_scheme("S-PER", "IOB2")   # False
+    """
+    return tag == OUTSIDE or bool(_SPAN_TAG.fullmatch(tag)) and tag[0] in _PREFIXES[scheme]
+
+
 def can_follow(before, tag, scheme):
     """Whether `tag` may stand after `before`; None is the start, or the end, of the sentence.
 

@@ -1,0 +1,268 @@
+"""Tagged sentences as users have them: columns (CoNLL), CoNLL-U, and JSON lines with spans of characters."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import re
+
+from electra_tf.errors import InputError
+from electra_tf.tasks.tagging.tag_schemes import (
+    PLAIN,
+    Span,
+    is_of_scheme,
+    misplaced_tags,
+    scheme_of,
+    tags_of,
+)
+from electra_tf.text.basic_tokenizer import word_places
+from electra_tf.text.text_files import LineReader
+from electra_tf.text.vocabulary import TextSettings
+
+_PACKED = (".gz", ".xz")
+_DOCUMENT_START = "-DOCSTART-"
+_WHITE_SPACE = re.compile(r"[ \t]+")
+# The fields of a CoNLL-U line: number, form and universal part of speech are the first, second and fourth of ten.
+_CONLLU_WIDTH, _CONLLU_FORM, _CONLLU_UPOS = 10, 1, 3
+_CONLLU_NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
+# In which scheme the tags of spans are written; any can be read back.
+_SCHEME_OF_SPANS = "IOB2"
+
+_TaggedLine = collections.namedtuple("_TaggedLine", "word tag number")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggedSentences:
+    """The sentences of a tagged file.
+
+    Attributes:
+        source: the file.
+        words, tags: lists of lists of str, one list for each sentence.
+        lines: lists of lists of int: where each word stands in the file.
+        scheme: "IOB1", "IOB2", "BIOES" or "plain": how `tags` are written.
+        told: sentences about what is odd in the file, with counts and the first line of each.
+    """
+
+    source: str
+    words: list
+    tags: list
+    lines: list
+    scheme: str
+    told: tuple = ()
+
+    def __len__(self):
+        return len(self.words)
+
+
+def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=None, drop_last_character=False):
+    """Reads a tagged file; its format follows from its name, which may end in .gz or .xz.
+
+    - .jsonl: {"text": "in Paris", "spans": [[3, 8, "LOC"]]}, ends exclusive. The text is split into words as the
+      tokenizer does it; a span that ends inside a word is widened to the whole word, counted.
+    - .conllu: form and universal part of speech, or the columns asked for. Multi-word tokens (1-2) and empty nodes (8.1)
+      are no words; the words that a multi-word token stands for are.
+    - any other: a word in each line with its columns between tabs, or between spaces; an empty line ends a sentence, a
+      line of -DOCSTART- too.
+
+    Args:
+        source: path.
+        token_column, tag_column: numbers from 0, or from -1 backwards; None takes the first and the last column.
+        scheme: "IOB1", "IOB2", "BIOES" or "plain": how the tags are meant; None takes what they break least.
+        drop_last_character: whether each token ends with a character that is not its own, as in Weibo NER.
+
+    Returns:
+        TaggedSentences.
+
+    Raises:
+        InputError: names the file and line of what cannot be read.
+
+    >>> read_tagged_sentences("eng.train.gz").tags[0]   # ['I-ORG', 'O', 'I-MISC', ...]
+    """
+    path = pathlib.Path(source)
+    suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
+    lines = LineReader(path, errors="strict", longest_line_bytes=None)
+    told = []
+    if suffix == ".jsonl":
+        _refuse_columns(path, token_column, tag_column, drop_last_character)
+        sentences, scheme = list(_span_sentences(lines, told)), _SCHEME_OF_SPANS
+    elif suffix == ".conllu":
+        columns = (_CONLLU_FORM if token_column is None else token_column,
+                   _CONLLU_UPOS if tag_column is None else tag_column)
+        sentences = list(_conllu_sentences(lines, columns))
+    else:
+        columns = (0 if token_column is None else token_column, -1 if tag_column is None else tag_column)
+        sentences = list(_column_sentences(lines, columns))
+    if not sentences:
+        raise InputError(f"{path} holds no sentences; give a file with a word and its tag in each line, or JSON lines.")
+    if drop_last_character:
+        sentences = [[_without_last_character(line, path) for line in sentence] for sentence in sentences]
+    words, tags, numbers = ([[line[place] for line in sentence] for sentence in sentences] for place in range(3))
+    scheme = _scheme_of(tags, path) if scheme is None else scheme
+    if scheme != PLAIN:
+        _refuse_foreign_tags(tags, numbers, scheme, path)
+        _tell_of_misplaced_tags(tags, numbers, scheme, path, told)
+    return TaggedSentences(str(source), words, tags, numbers, scheme, tuple(told))
+
+
+def _column_sentences(lines, columns):
+    """Yields lists of _TaggedLine."""
+    width, separator, sentence = None, None, []
+    for line in lines:
+        if not line.text.strip():
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        if separator is None:
+            separator = re.compile("\t") if "\t" in line.text else _WHITE_SPACE
+        text = line.text if separator.pattern == "\t" else line.text.strip(" \t")
+        # Spaces beside a tab belong to it, but a space may be a word.
+        fields = [field.strip(" ") or field for field in separator.split(text)]
+        if fields[0] == _DOCUMENT_START:
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        where = f"{lines.path}, line {line.number}"
+        if width is None:
+            width = len(fields)
+            places = _places(columns, width, where)
+        if len(fields) != width:
+            raise InputError(f"{where}: {len(fields)} columns, but the first line has {width}; correct the line, or "
+                             f"part the columns by tabs where a word holds a space.")
+        sentence.append(_tagged_line(fields, places, line.number, where))
+    if sentence:
+        yield sentence
+
+
+def _conllu_sentences(lines, columns):
+    """Yields lists of _TaggedLine."""
+    places, sentence = _places(columns, _CONLLU_WIDTH, str(lines.path)), []
+    for line in lines:
+        where = f"{lines.path}, line {line.number}"
+        if not line.text.strip():
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        if line.text.startswith("#"):
+            continue
+        fields = line.text.split("\t")
+        if len(fields) != _CONLLU_WIDTH:
+            raise InputError(f"{where}: {len(fields)} columns; CoNLL-U has {_CONLLU_WIDTH}, with tabs between them.")
+        if _CONLLU_NO_WORD.fullmatch(fields[0]):
+            continue
+        if fields[0] != str(len(sentence) + 1):
+            raise InputError(f"{where}: word number {fields[0]!r}, expected {len(sentence) + 1}; a line may be missing, "
+                             f"or the empty line between two sentences.")
+        sentence.append(_tagged_line(fields, places, line.number, where))
+    if sentence:
+        yield sentence
+
+
+def _places(columns, width, where):
+    """Token and tag column as places in a line of `width` fields."""
+    for column in columns:
+        if not -width <= column < width:
+            raise InputError(f"{where}: column {column} does not exist; the line has {width}, numbered from 0, or from "
+                             f"-1 for the last.")
+    places = [column % width for column in columns]
+    if places[0] == places[1]:
+        raise InputError(f"{where}: column {columns[0]} cannot hold both the token and the tag; the line has {width} "
+                         f"columns.")
+    return places
+
+
+def _tagged_line(fields, places, number, where):
+    word, tag = (fields[place] for place in places)
+    tag = tag.strip()
+    if not word or not tag:
+        raise InputError(f"{where}: the {'tag' if word else 'token'} is empty; every word needs a tag.")
+    return _TaggedLine(word, tag, number)
+
+
+def _span_sentences(lines, told):
+    """Yields a list of _TaggedLine for each JSON line."""
+    settings, widened = TextSettings(), []
+    for line in lines:
+        if not line.text.strip():
+            continue
+        where = f"{lines.path}, line {line.number}"
+        text, given = _record_of(line.text, where)
+        places = word_places(text, settings)
+        spans = []
+        for span in sorted(given, key=lambda span: span.start):
+            inside = [word for word, (start, end) in enumerate(places) if start < span.end and end > span.start]
+            if not inside:
+                raise InputError(f"{where}: span {list(span[1:])} of type {span.type!r} holds no word.")
+            if places[inside[0]][0] < span.start or places[inside[-1]][1] > span.end:
+                widened.append(line.number)
+            if spans and spans[-1].end > inside[0]:
+                raise InputError(f"{where}: two spans share the word {text[slice(*places[inside[0]])]!r}; a word can "
+                                 f"have one tag only.")
+            spans.append(Span(span.type, inside[0], inside[-1] + 1))
+        tags = tags_of(spans, len(places), _SCHEME_OF_SPANS)
+        yield [_TaggedLine(text[start:end], tag, line.number) for (start, end), tag in zip(places, tags, strict=True)]
+    if widened:
+        told.append(f"{lines.path}: {len(widened)} spans begin or end inside a word and were widened to whole words; "
+                    f"the first is in line {widened[0]}.")
+
+
+def _record_of(line, where):
+    """(text, list of Span in characters) of a JSON line."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
+    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+        raise InputError(f'{where}: expected an object such as {{"text": "in Paris", "spans": [[3, 8, "LOC"]]}}.')
+    text, spans = record["text"], record.get("spans")
+    if not isinstance(spans, list):
+        raise InputError(f'{where}: "spans" is {json.dumps(spans)[:60]}; expected a list, empty where there are none.')
+    found = []
+    for span in spans:
+        is_triple = (isinstance(span, list) and len(span) == 3 and all(type(place) is int for place in span[:2])
+                     and isinstance(span[2], str) and span[2].strip())
+        if not is_triple:
+            raise InputError(f"{where}: span {json.dumps(span)[:60]}; expected [start, end, type], places in characters.")
+        start, end, span_type = span
+        if not 0 <= start < end <= len(text):
+            raise InputError(f"{where}: span [{start}, {end}] does not lie in its text of {len(text)} characters.")
+        found.append(Span(span_type, start, end))
+    return text, found
+
+
+def _refuse_columns(path, token_column, tag_column, drop_last_character):
+    if token_column is not None or tag_column is not None or drop_last_character:
+        raise InputError(f"{path}: JSON lines have no columns; leave out the token column, the tag column and "
+                         f"drop_last_character.")
+
+
+def _without_last_character(line, path):
+    if len(line.word) < 2:
+        raise InputError(f"{path}, line {line.number}: token {line.word!r} has no last character to drop; leave out "
+                         f"drop_last_character.")
+    return line._replace(word=line.word[:-1])
+
+
+def _scheme_of(tags, path):
+    try:
+        return scheme_of(tags)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _refuse_foreign_tags(tags, numbers, scheme, path):
+    for sentence, own in zip(tags, numbers, strict=True):
+        for tag, number in zip(sentence, own, strict=True):
+            if not is_of_scheme(tag, scheme):
+                raise InputError(f"{path}, line {number}: tag {tag!r} is not of the scheme {scheme}; name the scheme of "
+                                 f"the file, or {PLAIN} for tags that stand for themselves.")
+
+
+def _tell_of_misplaced_tags(tags, numbers, scheme, path, told):
+    misplaced = [own[min(place, len(own) - 1)] for sentence, own in zip(tags, numbers, strict=True)
+                 for place in misplaced_tags(sentence, scheme)]
+    if misplaced:
+        told.append(f"{path}: {len(misplaced)} tags break the scheme {scheme} and are read as conlleval reads them; the "
+                    f"first is in line {misplaced[0]}.")

@@ -1,0 +1,210 @@
+"""Tagged files: every word with its tag, whatever the layout; what does not fit is named by file and line."""
+
+import gzip
+import json
+import lzma
+
+import pytest
+
+from electra_tf.errors import InputError
+from electra_tf.tasks.tagging.tag_schemes import spans_of
+from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
+from electra_tf.text.tokenizer import Tokenizer
+from tests.oracles.shared import shared_path
+from tests.tasks.tiny import tiny_vocabulary
+
+CONLL = """-DOCSTART- -X- O O
+
+EU NNP I-NP I-ORG
+rejects VBZ I-VP O
+
+Peter NNP I-NP I-PER
+Blackburn NNP I-NP I-PER
+"""
+
+
+def write(tmp_path, content, name="a.txt"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def read(path, **settings):
+    rows = read_tagged_sentences(path, **settings)
+    return rows.words, rows.tags
+
+
+def test_columns_between_spaces(tmp_path):
+    rows = read_tagged_sentences(write(tmp_path, CONLL), token_column=0, tag_column=3)
+    assert rows.words == [["EU", "rejects"], ["Peter", "Blackburn"]]
+    assert rows.tags == [["I-ORG", "O"], ["I-PER", "I-PER"]] and rows.scheme == "IOB1" and rows.told == ()
+    assert rows.lines == [[3, 4], [6, 7]] and len(rows) == 2
+
+
+def test_columns_are_counted_from_either_end(tmp_path):
+    path = write(tmp_path, CONLL)
+    assert read(path) == read(path, token_column=0, tag_column=3) == read(path, token_column=-4, tag_column=-1)
+    assert read(path, tag_column=1)[1] == [["NNP", "VBZ"], ["NNP", "NNP"]]
+    assert read_tagged_sentences(path, tag_column=1).scheme == "plain"
+
+
+@pytest.mark.parametrize("form", ["CRLF", "gz", "xz", "tabs", "spaces and tabs", "many spaces", "byte-order mark",
+                                  "no line end", "spaces in empty lines", "spaces at both ends"])
+def test_the_same_sentences_in_every_wrapping(tmp_path, form):
+    content = {"CRLF": CONLL.replace("\n", "\r\n"), "tabs": CONLL.replace(" ", "\t"),
+               "spaces and tabs": CONLL.replace(" ", " \t  "), "many spaces": CONLL.replace(" ", "   "),
+               "byte-order mark": "\ufeff" + CONLL, "no line end": CONLL[:-1],
+               "spaces in empty lines": CONLL.replace("\n\n", "\n \t\n\n"),
+               "spaces at both ends": "\n".join(line and f" {line} " for line in CONLL.split("\n"))}.get(form, CONLL)
+    data = content.encode("utf-8")
+    path = write(tmp_path, {"gz": gzip.compress, "xz": lzma.compress}.get(form, bytes)(data),
+                 f"a.txt.{form}" if form in ("gz", "xz") else "a.txt")
+    assert read(path) == ([["EU", "rejects"], ["Peter", "Blackburn"]], [["I-ORG", "O"], ["I-PER", "I-PER"]])
+
+
+def test_a_word_may_hold_a_space_where_tabs_part_the_columns(tmp_path):
+    assert read(write(tmp_path, "New York\tB-LOC\n\u3000\tO\n")) == ([["New York", "\u3000"]], [["B-LOC", "O"]])
+
+
+def test_a_document_start_ends_a_sentence(tmp_path):
+    assert read(write(tmp_path, "a O\n-DOCSTART- O\nb O\nc B-X"))[0] == [["a"], ["b", "c"]]
+
+
+def test_the_last_character_of_each_token_is_dropped_where_asked(tmp_path):
+    path = write(tmp_path, "科0\tO\n技1\tB-X\n")
+    assert read(path, drop_last_character=True)[0] == [["科", "技"]] and read(path)[0] == [["科0", "技1"]]
+
+
+CONLLU = """# sent_id = 1
+# text = vámonos al mar
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\tir\tVERB\tV\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\tP\t_\t1\tobj\t_\t_
+3-4\tal\t_\t_\t_\t_\t_\t_\t_\t_
+3\ta\ta\tADP\tE\t_\t5\tcase\t_\t_
+4\tel\tel\tDET\tD\t_\t5\tdet\t_\t_
+5\tmar\tmar\tNOUN\tN\t_\t1\tobl\t_\t_
+5.1\tes\tser\tVERB\tV\t_\t_\t_\t_\t_
+
+# text = # #
+1\t#\t#\tSYM\tS\t_\t0\troot\t_\t_
+"""
+
+
+def test_multi_word_tokens_and_empty_nodes_are_no_words(tmp_path):
+    path = write(tmp_path, CONLLU, "a.conllu")
+    assert read(path) == ([["vamos", "nos", "a", "el", "mar"], ["#"]],
+                          [["VERB", "PRON", "ADP", "DET", "NOUN"], ["SYM"]])
+    assert read(path, tag_column=4)[1][0] == ["V", "P", "E", "D", "N"]
+    assert read(path, token_column=2)[0][0] == ["ir", "nosotros", "a", "el", "mar"]
+    assert read_tagged_sentences(path).scheme == "plain"
+
+
+def json_lines(tmp_path, *records):
+    return write(tmp_path, "".join(json.dumps(record) + "\n" for record in records), "a.jsonl")
+
+
+def test_spans_of_characters(tmp_path):
+    path = json_lines(tmp_path, {"text": "We left New  York, 巴黎!", "spans": [[19, 21, "LOC"], [8, 17, "LOC"]]},
+                      {"text": "none", "spans": []})
+    rows = read_tagged_sentences(path)
+    assert rows.words == [["We", "left", "New", "York", ",", "巴", "黎", "!"], ["none"]]
+    assert rows.tags == [["O", "O", "B-LOC", "I-LOC", "O", "B-LOC", "I-LOC", "O"], ["O"]]
+    assert rows.scheme == "IOB2" and rows.told == () and rows.lines == [[1] * 8, [2]]
+
+
+def test_spans_that_end_inside_a_word_are_widened_and_counted(tmp_path):
+    path = json_lines(tmp_path, {"text": "a Parisian in Rome", "spans": [[14, 18, "LOC"]]},
+                      {"text": "a Parisian in Rome ", "spans": [[2, 7, "LOC"], [13, 19, "LOC"]]})
+    rows = read_tagged_sentences(path)
+    assert rows.tags[1] == ["O", "B-LOC", "O", "B-LOC"]  # white space at its ends does not widen a span
+    assert rows.told == (f"{path}: 1 spans begin or end inside a word and were widened to whole words; the first is in "
+                         f"line 2.",)
+
+
+def test_tags_that_break_their_scheme_are_counted(tmp_path):
+    path = write(tmp_path, "a\tB-X\nb\tI-X\n\nc\tB-X\nd\tO\ne\tI-X\n")
+    rows = read_tagged_sentences(path)
+    assert rows.scheme == "IOB2" and rows.tags[1] == ["B-X", "O", "I-X"]
+    assert rows.told == (f"{path}: 1 tags break the scheme IOB2 and are read as conlleval reads them; the first is in "
+                         f"line 6.",)
+    assert read_tagged_sentences(path, scheme="plain").told == ()
+
+
+@pytest.mark.parametrize(("content", "settings", "message"), [
+    ("", {}, r"a\.txt holds no sentences"),
+    ("-DOCSTART- O\n\n", {}, r"a\.txt holds no sentences"),
+    ("a O\nb\n", {}, r"a\.txt, line 2: 1 columns, but the first line has 2"),
+    ("a O\nb c O\n", {}, r"a\.txt, line 2: 3 columns, but the first line has 2"),
+    ("a O\n", {"tag_column": 3}, r"a\.txt, line 1: column 3 does not exist; the line has 2"),
+    ("\na\n", {}, r"a\.txt, line 2: column 0 cannot hold both the token and the tag"),
+    ("a\tO\nb\t\n", {}, r"a\.txt, line 2: the tag is empty"),
+    ("a\tO\n\tO\n", {}, r"a\.txt, line 2: the token is empty"),
+    ("a U-X\nb O\n", {}, r"a\.txt: the tags are written in the scheme BILOU; write S- for U-"),
+    ("a O\nb S-X\n", {"scheme": "IOB2"}, r"a\.txt, line 2: tag 'S-X' is not of the scheme IOB2"),
+    ("a0 O\nb O\n", {"drop_last_character": True}, r"a\.txt, line 2: token 'b' has no last character to drop"),
+    (b"a O\n\xff O\n", {}, r"a\.txt, line 2: byte 0xff is not UTF-8"),
+])
+def test_columns_that_do_not_fit_are_refused(tmp_path, content, settings, message):
+    with pytest.raises(InputError, match=message):
+        read_tagged_sentences(write(tmp_path, content), **settings)
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ("1\ta\ta\tNOUN\n", r"line 1: 4 columns; CoNLL-U has 10"),
+    (CONLLU.replace("4\tel", "6\tel"), r"line 8: word number '6', expected 4"),
+    (CONLLU.replace("\n\n", "\n"), r"line 12: word number '1', expected 6"),
+])
+def test_conllu_that_does_not_fit_is_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read_tagged_sentences(write(tmp_path, content, "a.conllu"))
+
+
+@pytest.mark.parametrize(("record", "message"), [
+    ("{", r"line 2, column 2: not JSON"),
+    ("[1]", r"line 2: expected an object such as"),
+    ('{"spans": []}', r"line 2: expected an object such as"),
+    ('{"text": "a"}', r'line 2: "spans" is null; expected a list'),
+    ('{"text": "a", "spans": [[0, 1]]}', r"line 2: span \[0, 1\]; expected \[start, end, type\]"),
+    ('{"text": "a", "spans": [[0, true, "X"]]}', r"line 2: span \[0, true, \"X\"\]; expected \[start, end, type\]"),
+    ('{"text": "a", "spans": [[0, 2, "X"]]}', r"line 2: span \[0, 2\] does not lie in its text of 1 characters"),
+    ('{"text": "a b", "spans": [[1, 1, "X"]]}', r"line 2: span \[1, 1\] does not lie in its text"),
+    ('{"text": "a b", "spans": [[1, 2, "X"]]}', r"line 2: span \[1, 2\] of type 'X' holds no word"),
+    ('{"text": "ab c", "spans": [[0, 1, "X"], [1, 4, "Y"]]}', r"line 2: two spans share the word 'ab'"),
+])
+def test_json_lines_that_do_not_fit_are_refused(tmp_path, record, message):
+    path = write(tmp_path, '{"text": "fine", "spans": []}\n' + record + "\n", "a.jsonl")
+    with pytest.raises(InputError, match=message):
+        read_tagged_sentences(path)
+
+
+def test_json_lines_have_no_columns(tmp_path):
+    with pytest.raises(InputError, match="JSON lines have no columns"):
+        read_tagged_sentences(json_lines(tmp_path, {"text": "a", "spans": []}), tag_column=1)
+
+
+@pytest.mark.parametrize(("name", "settings", "scheme", "sentences", "words"), [
+    # 14,987 and 1,350 as the data's README counts, less the 946 and no -DOCSTART- lines.
+    ("conll2003/eng.train.gz", {"tag_column": 3}, "IOB1", 14987 - 946, 204567 - 946),
+    ("ud_english_ewt/en_ewt-ud-dev.conllu.gz", {}, "plain", 2001, 25147),
+    ("weibo_ner_zh/train.conll.gz", {"drop_last_character": True}, "IOB2", 1350, 73778),
+    ("msra_ner_zh/test.bio.gz", {}, "IOB2", 3442, 172601),
+])
+def test_real_files_are_read_whole(name, settings, scheme, sentences, words):
+    rows = read_tagged_sentences(shared_path(f"data/finetune/tagging/{name}"), **settings)
+    assert (rows.scheme, len(rows), sum(map(len, rows.words)), rows.told) == (scheme, sentences, words, ())
+    if "zh" in name:
+        assert {len(word) for sentence in rows.words[:50] for word in sentence} == {1}
+
+
+def test_the_misplaced_tags_of_msra_are_told():
+    rows = read_tagged_sentences(shared_path("data/finetune/tagging/msra_ner_zh/train_subset.bio.gz"))
+    assert rows.scheme == "IOB2" and rows.told[0].split(": ")[1].startswith("3 tags break the scheme IOB2")
+
+
+def test_words_of_json_lines_are_those_of_the_tokenizer(tmp_path):
+    text = "The film\u00ad, was (very) l\u0301ovely!"
+    (words,), _ = read(json_lines(tmp_path, {"text": text, "spans": [[0, 3, "X"]]}))
+    tokenizer = Tokenizer(tiny_vocabulary())
+    assert [token_id for word in words for token_id in tokenizer.ids(word)] == tokenizer.ids(text)
+    assert len(spans_of(read_tagged_sentences(tmp_path / "a.jsonl").tags[0])) == 1
