@@ -11,7 +11,14 @@ from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.classification_task import ClassificationTask
 from electra_tf.tasks.multi_label_task import MultiLabelTask
 from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
-from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression, TextClassification, Trials
+from electra_tf.tasks.options import (
+    MultiLabel,
+    MultipleChoice,
+    Regression,
+    TextClassification,
+    TokenClassification,
+    Trials,
+)
 from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
@@ -19,6 +26,7 @@ from electra_tf.tasks.run_models import TUNED_MODEL, model_folder_of
 from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import trials_summary
+from electra_tf.tasks.tagging.task import TokenClassificationTask
 from electra_tf.tasks.trial import Setting, Trial
 from electra_tf.tasks.trials import keep_best_model, make_ensemble, run_trials
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versions, write_result
@@ -26,7 +34,7 @@ from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versi
 JOB = "finetune"
 REPORT_FILE = "report.html"
 _TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
-            MultipleChoice: MultipleChoiceTask}
+            MultipleChoice: MultipleChoiceTask, TokenClassification: TokenClassificationTask}
 
 
 @dataclasses.dataclass(frozen=True)

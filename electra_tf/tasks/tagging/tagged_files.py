@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import hashlib
 import json
 import pathlib
 import re
@@ -53,14 +54,18 @@ class TaggedSentences:
     def __len__(self):
         return len(self.words)
 
+    def hash(self):
+        """What tells one tagged set from another, wherever it lies."""
+        return hashlib.sha256(json.dumps([self.words, self.tags]).encode("ascii")).hexdigest()
+
 
 def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=None, drop_last_character=False):
     """Reads a tagged file; its format follows from its name, which may end in .gz or .xz.
 
     - .jsonl: {"text": "in Paris", "spans": [[3, 8, "LOC"]]}, ends exclusive. The text is split into words as the
       tokenizer does it; a span that ends inside a word is widened to the whole word, counted.
-    - .conllu: form and universal part of speech, or the columns asked for. Multi-word tokens (1-2) and empty nodes (8.1)
-      are no words; the words that a multi-word token stands for are.
+    - .conllu: form and universal part of speech, or the columns asked for. Multi-word tokens (1-2) and empty nodes
+      (8.1) are no words; the words that a multi-word token stands for are.
     - any other: a word in each line with its columns between tabs, or between spaces; an empty line ends a sentence, a
       line of -DOCSTART- too.
 
@@ -153,8 +158,8 @@ def _conllu_sentences(lines, columns):
         if _CONLLU_NO_WORD.fullmatch(fields[0]):
             continue
         if fields[0] != str(len(sentence) + 1):
-            raise InputError(f"{where}: word number {fields[0]!r}, expected {len(sentence) + 1}; a line may be missing, "
-                             f"or the empty line between two sentences.")
+            raise InputError(f"{where}: word number {fields[0]!r}, expected {len(sentence) + 1}; a line may be "
+                             f"missing, or the empty line between two sentences.")
         sentence.append(_tagged_line(fields, places, line.number, where))
     if sentence:
         yield sentence
@@ -224,7 +229,8 @@ def _record_of(line, where):
         is_triple = (isinstance(span, list) and len(span) == 3 and all(type(place) is int for place in span[:2])
                      and isinstance(span[2], str) and span[2].strip())
         if not is_triple:
-            raise InputError(f"{where}: span {json.dumps(span)[:60]}; expected [start, end, type], places in characters.")
+            raise InputError(f"{where}: span {json.dumps(span)[:60]}; expected [start, end, type], places in "
+                             f"characters.")
         start, end, span_type = span
         if not 0 <= start < end <= len(text):
             raise InputError(f"{where}: span [{start}, {end}] does not lie in its text of {len(text)} characters.")
@@ -256,13 +262,13 @@ def _refuse_foreign_tags(tags, numbers, scheme, path):
     for sentence, own in zip(tags, numbers, strict=True):
         for tag, number in zip(sentence, own, strict=True):
             if not is_of_scheme(tag, scheme):
-                raise InputError(f"{path}, line {number}: tag {tag!r} is not of the scheme {scheme}; name the scheme of "
-                                 f"the file, or {PLAIN} for tags that stand for themselves.")
+                raise InputError(f"{path}, line {number}: tag {tag!r} is not of the scheme {scheme}; name the scheme "
+                                 f"of the file, or {PLAIN} for tags that stand for themselves.")
 
 
 def _tell_of_misplaced_tags(tags, numbers, scheme, path, told):
     misplaced = [own[min(place, len(own) - 1)] for sentence, own in zip(tags, numbers, strict=True)
                  for place in misplaced_tags(sentence, scheme)]
     if misplaced:
-        told.append(f"{path}: {len(misplaced)} tags break the scheme {scheme} and are read as conlleval reads them; the "
-                    f"first is in line {misplaced[0]}.")
+        told.append(f"{path}: {len(misplaced)} tags break the scheme {scheme} and are read as conlleval reads them; "
+                    f"the first is in line {misplaced[0]}.")

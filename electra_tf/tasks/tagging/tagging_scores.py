@@ -1,9 +1,11 @@
-"""How good predicted spans and tags are: precision, recall and F1 of whole spans, equal to seqeval's and conlleval's."""
+"""How good predicted tags are: precision, recall and F1 of whole spans, equal to seqeval's and conlleval's."""
 
 import collections
 import dataclasses
 
-from electra_tf.tasks.tagging.tag_schemes import PLAIN, Span, spans_of
+import numpy as np
+
+from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, PLAIN, Span, spans_of, split_tag
 
 METRICS = ("f1", "precision", "recall", "macro_f1", "weighted_f1", "accuracy")
 
@@ -36,6 +38,8 @@ class TaggingScores:
         weighted: the mean over the types, each as often as it has true spans.
         accuracy: share of the words that got their own tag.
         is_constant: whether all words got one tag although their own are not all the same.
+        types: names of the types of words: O and the types of spans, or the plain tags.
+        confusion: int array [types, types]: the words by their own type (row) and the predicted one (column).
     """
 
     by_type: dict
@@ -44,6 +48,8 @@ class TaggingScores:
     weighted: PrecisionRecall
     accuracy: float
     is_constant: bool
+    types: tuple
+    confusion: np.ndarray
 
     def numbers(self):
         """Dict of the scores by the names in METRICS."""
@@ -67,8 +73,19 @@ def tagging_scores(true_tags, predicted_tags, *, scheme):
     by_type, *means = span_scores(map(read, true_tags), map(read, predicted_tags))
     true, predicted = ([tag for tags in sentences for tag in tags] for sentences in (true_tags, predicted_tags))
     hits = sum(one == other for one, other in zip(true, predicted, strict=True))
-    return TaggingScores(by_type, *means, accuracy=_ratio(hits, len(true)),
+    types, confusion = _confusion(true, predicted, scheme)
+    return TaggingScores(by_type, *means, accuracy=_ratio(hits, len(true)), types=types, confusion=confusion,
                          is_constant=len(set(predicted)) == 1 and len(set(true)) > 1)
+
+
+def _confusion(true, predicted, scheme):
+    """(names of types, counts of words by own and predicted type)."""
+    type_of = {tag: tag if PLAIN == scheme or tag == OUTSIDE else split_tag(tag)[1] for tag in {*true, *predicted}}
+    types = sorted(set(type_of.values()), key=lambda name: (name != OUTSIDE, name))
+    place_of = {tag: types.index(name) for tag, name in type_of.items()}
+    confusion = np.zeros([len(types)] * 2, int)
+    np.add.at(confusion, ([place_of[tag] for tag in true], [place_of[tag] for tag in predicted]), 1)
+    return tuple(types), confusion
 
 
 def span_scores(true, predicted):

@@ -9,12 +9,13 @@ from electra_tf.errors import InputError
 from electra_tf.files import some_names
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+from electra_tf.tasks.tagging.options import LABEL_PIECES
 from electra_tf.tasks.tagging.tag_decoding import TagDecoder
 from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, SCHEMES, scheme_of_labels
 from electra_tf.tasks.tagging.tagged_text import split_texts, tagged_text
 from electra_tf.tasks.tagging.tagging_loss import WordAccuracy, tagging_losses
-from electra_tf.tasks.tagging.word_windows import LABEL_PIECES, encode_sentences, piece_labels, word_means
-from electra_tf.tasks.text_batches import evaluation_dataset, evaluation_order
+from electra_tf.tasks.tagging.word_windows import encode_sentences, piece_labels, word_means
+from electra_tf.tasks.text_batches import PieceLabels, evaluation_dataset, evaluation_order
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
@@ -128,8 +129,8 @@ class ElectraTokenClassifier(TextTask):
                 found.append(place_of[tag])
         return np.array(found, np.int32)
 
-    def labels_of_pieces(self, encoded, y):
-        """The labels that `fit` learns: int32 [windows, longest] for EncodedWords and their tags.
+    def labels_for(self, encoded, y):
+        """The labels that `fit` learns: PieceLabels int32 [windows, longest] for EncodedWords and their tags.
 
         Raises:
             InputError: not one tag for each word, or an unknown one.
@@ -137,22 +138,20 @@ class ElectraTokenClassifier(TextTask):
         lengths = [] if y is None else [len(tags) for tags in y]
         expected = np.diff(encoded.sentence_starts)
         if len(lengths) != len(expected):
-            raise InputError(f"there are {len(expected)} sentences and {len(lengths)} lists of tags; give equally many.")
+            raise InputError(f"there are {len(expected)} sentences and {len(lengths)} lists of tags; give equally "
+                             f"many.")
         for sentence, (tags, words) in enumerate(zip(lengths, expected, strict=True)):
             if tags != words:
                 raise InputError(f"sentence {sentence} has {words} words and {tags} tags; give one tag for each word.")
-        return piece_labels(encoded, self.label_numbers(y or []), label_pieces=self.label_pieces)
-
-    def _labels_of(self, encoded, y):
-        return self.labels_of_pieces(encoded, y)
+        return PieceLabels(piece_labels(encoded, self.label_numbers(y or []), label_pieces=self.label_pieces))
 
     def predict(self, x, *, batch_size=64, **kwargs):
         """Tags texts.
 
         Args:
-            x: list of str, split into words as the tokenizer does it; or list of lists of words, whose offsets are those
-                in the words with one space between two. Or a tf.data.Dataset of features: then log-probabilities
-                [rows, length, labels] come back.
+            x: list of str, split into words as the tokenizer does it; or list of lists of words, whose offsets are
+                those in the words with one space between two. Or a tf.data.Dataset of features: then
+                log-probabilities [rows, length, labels] come back.
             batch_size: rows at once.
             **kwargs: for a Dataset, as in Keras.
 
@@ -223,14 +222,14 @@ class ElectraTokenClassifier(TextTask):
                     segment_id=None, empty_word_tag=None, dropout=None, load_weights=True, dtype=None):
         """A tagger from a model folder of any kind, or from a model that ships with the package.
 
-        Without labels, the folder must hold a tagger (ours, or a converted one), which is loaded whole; with labels, the
-        encoder is loaded and the head is new.
+        Without labels, the folder must hold a tagger (ours, or a converted one), which is loaded whole; with labels,
+        the encoder is loaded and the head is new.
 
         Args:
             folder: path of a model folder, or a shipped name ("tiny_en").
             labels: tags of the new head, in the order of the logits.
-            scheme, label_pieces, stride, segment_id, empty_word_tag: as for the class; None takes the folder's, else the
-                usual.
+            scheme, label_pieces, stride, segment_id, empty_word_tag: as for the class; None takes the folder's, else
+                the usual.
             sequence_length: pieces of the longest input; None takes the folder's, else 128 or what the model can.
             dropout: rate of the encoder; None takes the folder's, else 0.1.
             load_weights: False leaves all weights new: architecture and vocabulary alone are taken.

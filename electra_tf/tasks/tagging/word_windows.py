@@ -11,8 +11,6 @@ import numpy as np
 from electra_tf.tasks.tagging.tagging_loss import NOT_ASKED
 from electra_tf.tasks.text_batches import EncodedTexts
 
-LABEL_PIECES = ("first", "all")
-
 
 @dataclasses.dataclass(frozen=True)
 class EncodedWords(EncodedTexts):
@@ -98,7 +96,7 @@ def encode_sentences(sentences, tokenizer, *, sequence_length, stride=None, segm
 
 
 def _places(num_pieces, windows, *, first_row):
-    """(row, place, pieces) of each word: in the window where the shorter of its two sides is longest, the first such."""
+    """(row, place, pieces) of each word, in the first window in which the shorter of its two sides is longest."""
     found = [(-1, 0, 0)] * len(num_pieces)
     contexts = [-1] * len(num_pieces)
     for row, (first, end) in enumerate(windows, start=first_row):

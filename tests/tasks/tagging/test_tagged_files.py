@@ -183,23 +183,20 @@ def test_json_lines_have_no_columns(tmp_path):
         read_tagged_sentences(json_lines(tmp_path, {"text": "a", "spans": []}), tag_column=1)
 
 
-@pytest.mark.parametrize(("name", "settings", "scheme", "sentences", "words"), [
-    # 14,987 and 1,350 as the data's README counts, less the 946 and no -DOCSTART- lines.
-    ("conll2003/eng.train.gz", {"tag_column": 3}, "IOB1", 14987 - 946, 204567 - 946),
-    ("ud_english_ewt/en_ewt-ud-dev.conllu.gz", {}, "plain", 2001, 25147),
-    ("weibo_ner_zh/train.conll.gz", {"drop_last_character": True}, "IOB2", 1350, 73778),
-    ("msra_ner_zh/test.bio.gz", {}, "IOB2", 3442, 172601),
+@pytest.mark.parametrize(("name", "settings", "scheme", "sentences", "words", "misplaced"), [
+    # Counts of the data's README, less the -DOCSTART- lines.
+    ("tagging/conll2003/eng.testb.gz", {"tag_column": 3}, "IOB1", 3684 - 231, 46666 - 231, 0),
+    ("sentiment_and_chunking/conll2000/test.txt.gz", {}, "IOB2", 2012, 47377, 0),
+    ("tagging/ud_english_ewt/en_ewt-ud-dev.conllu.gz", {}, "plain", 2001, 25147, 0),
+    ("tagging/weibo_ner_zh/train.conll.gz", {"drop_last_character": True}, "IOB2", 1350, 73778, 10),
+    ("tagging/msra_ner_zh/dev_subset.bio.gz", {}, "IOB2", 1500, 62775, 0),
 ])
-def test_real_files_are_read_whole(name, settings, scheme, sentences, words):
-    rows = read_tagged_sentences(shared_path(f"data/finetune/tagging/{name}"), **settings)
-    assert (rows.scheme, len(rows), sum(map(len, rows.words)), rows.told) == (scheme, sentences, words, ())
+def test_real_files_are_read_whole(name, settings, scheme, sentences, words, misplaced):
+    rows = read_tagged_sentences(shared_path(f"data/finetune/{name}"), **settings)
+    assert (rows.scheme, len(rows), sum(map(len, rows.words))) == (scheme, sentences, words)
+    assert [told.split(": ")[1].split()[0] for told in rows.told] == [str(misplaced)] * bool(misplaced)
     if "zh" in name:
         assert {len(word) for sentence in rows.words[:50] for word in sentence} == {1}
-
-
-def test_the_misplaced_tags_of_msra_are_told():
-    rows = read_tagged_sentences(shared_path("data/finetune/tagging/msra_ner_zh/train_subset.bio.gz"))
-    assert rows.scheme == "IOB2" and rows.told[0].split(": ")[1].startswith("3 tags break the scheme IOB2")
 
 
 def test_words_of_json_lines_are_those_of_the_tokenizer(tmp_path):
