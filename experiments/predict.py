@@ -19,8 +19,9 @@ _SUSPICIOUS = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Answers texts, one in a line: labels (a tuned model or its SavedModel), pieces for [MASK] (a generator), or how
-    likely each word was replaced (a discriminator). A pretraining run does the last two.
+    """Answers texts, one in a line: labels (a tuned model or its SavedModel), tags and spans (a tuned tagger), pieces
+    for [MASK] (a generator), or how likely each word was replaced (a discriminator). A pretraining run does the last
+    two.
     """
 
     model: str = job.required("run folder, model folder, folder of an exported SavedModel, or a shipped name")
@@ -70,6 +71,8 @@ def _readable(text, answer):
     if "label" in answer:
         text = " | ".join(text) if isinstance(text, tuple) else text
         return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {text}"
+    if "spans" in answer:
+        return _with_spans(text, answer)
     note = "  (the end was cut off)" * answer["truncated"]
     if "masks" in answer:
         lines = [f"  [MASK] {number}: " + ", ".join(f"{best['piece']} {best['probability']:.3f}" for best in candidates)
@@ -79,6 +82,17 @@ def _readable(text, answer):
         if word["probability"] > _SUSPICIOUS:
             text = f"{text[:word['start']]}*{word['word']}*({word['probability']:.2f}){text[word['end']:]}"
     return text + note
+
+
+def _with_spans(text, answer):
+    """The spans in brackets, or each word with its tag where the tags stand for themselves."""
+    if answer["spans"] is None:
+        marked = [(word["start"], word["end"], "", f"/{word['tag']}") for word in answer["words"]]
+    else:
+        marked = [(span["start"], span["end"], f"[{span['type']} ", "]") for span in answer["spans"]]
+    for start, end, before, after in reversed(marked):
+        text = f"{text[:start]}{before}{text[start:end]}{after}{text[end:]}"
+    return text
 
 
 if __name__ == "__main__":

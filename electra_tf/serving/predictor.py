@@ -7,13 +7,15 @@ from electra_tf.model.model_folder import load_model_folder
 from electra_tf.serving.classification import ExportedClassification, KerasClassification, is_export
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
 from electra_tf.tasks.run_models import model_folder_of
+from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.vocabulary import MASK
 
 
 class Predictor:
-    """Classifies texts (a tuned model or its SavedModel), fills [MASK] (a generator), or judges which words were
-    replaced (a discriminator); a pretraining run holds the last two and uses the generator where a text has a [MASK].
+    """Classifies texts (a tuned model or its SavedModel), tags their words (a tuned tagger), fills [MASK] (a
+    generator), or judges which words were replaced (a discriminator); a pretraining run holds the last two and uses the
+    generator where a text has a [MASK].
 
     Args:
         model: run folder, model folder, folder of an exported SavedModel, or a shipped name.
@@ -46,6 +48,8 @@ class Predictor:
         if kind == ElectraTextClassifier.KIND:
             self._answer = KerasClassification(folder)
             self.takes_pairs = self._answer.takes_pairs
+        elif kind == ElectraTokenClassifier.KIND:
+            self._answer = ElectraTokenClassifier.from_preset(folder).predict
         elif kind == "generator":
             self._answer = MaskFiller(folder, sequence_length=sequence_length, top_k=top_k)
         elif kind == "discriminator":
@@ -61,7 +65,7 @@ class Predictor:
             texts: list of str; of pairs (first, second) where `takes_pairs`.
 
         Returns:
-            List of Classification, FilledMasks or JudgedWords, one for each text.
+            List of Classification, TaggedText, FilledMasks or JudgedWords, one for each text.
 
         >>> Predictor("runs/small/generator").predict(["a [MASK] film"])[0].masks[0][0].piece   # 'good'
         """

@@ -34,10 +34,10 @@ class TaggedSpan:
 
 @dataclasses.dataclass(frozen=True)
 class TaggedText:
-    """The answer for one text: every word, and the spans that the tags mean (none for plain labels)."""
+    """The answer for one text: every word, and the spans that the tags mean; None where tags stand for themselves."""
 
     words: tuple
-    spans: tuple
+    spans: tuple | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +104,10 @@ def tagged_text(source, tags, probabilities, *, scheme):
     """
     words = tuple(TaggedWord(source.text[start:end], start, end, tag, probability)
                   for (start, end), tag, probability in zip(source.places, tags, probabilities, strict=True))
-    spans = [] if scheme == PLAIN else spans_of(tags)
-    return TaggedText(words, tuple(_tagged_span(span, words[span.start:span.end], source.text) for span in spans))
+    if scheme == PLAIN:
+        return TaggedText(words, None)
+    return TaggedText(words, tuple(_tagged_span(span, words[span.start:span.end], source.text)
+                                   for span in spans_of(tags)))
 
 
 def _tagged_span(span, words, text):

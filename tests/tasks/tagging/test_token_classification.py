@@ -14,7 +14,8 @@ from electra_tf.tasks.tagging.tagging_scores import tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
 from tests.oracles import hugging_face
-from tests.tasks.tiny import BAD, GOOD, OTHERS, save_networks, scatter_weights, tiny_config, tiny_vocabulary
+from tests.tasks.tagging.moods import moods
+from tests.tasks.tiny import save_networks, scatter_weights, tiny_config, tiny_vocabulary
 
 LABELS = labels_of(["BAD", "GOOD"], "IOB2")
 EMPTY = "\u00ad"
@@ -35,25 +36,6 @@ def new_tagger(*, labels=LABELS, seed=0, sequence_length=20, is_scattered=True, 
         scatter_weights(tagger, seed=seed)
     tagger.compile(run_eagerly=True)  # a graph for a few sentences costs more than it saves
     return tagger
-
-
-def moods(count, *, seed, longest=12):
-    """(sentences, tags): moods of one to three words are the spans."""
-    random = np.random.default_rng(seed)
-    sentences, tags = [], []
-    for _ in range(count):
-        words, own = [], []
-        while not words or len(words) < random.integers(2, longest):
-            kind = random.integers(4)
-            if kind < 2:
-                length = random.integers(1, 4)
-                words += list(random.choice((GOOD, BAD)[kind], length))
-                own += [f"B-{('GOOD', 'BAD')[kind]}"] + [f"I-{('GOOD', 'BAD')[kind]}"] * (length - 1)
-            words.append(str(random.choice(OTHERS)))
-            own.append("O")
-        sentences.append(list(map(str, words)))
-        tags.append(own)
-    return sentences, tags
 
 
 def test_logits_are_those_of_hugging_face():
@@ -127,7 +109,7 @@ def test_a_word_without_pieces_is_outside_of_all_spans():
 def test_a_plain_tagger_gives_a_word_without_pieces_the_tag_that_it_was_told():
     tagger = new_tagger(labels=("ADJ", "NOUN"), empty_word_tag="NOUN")
     answer = tagger.predict([["good", EMPTY]])[0]
-    assert answer.words[1].tag == "NOUN" and answer.spans == ()
+    assert answer.words[1].tag == "NOUN" and answer.spans is None
     assert new_tagger(labels=("ADJ", "NOUN")).empty_word_tag == "ADJ"
 
 
