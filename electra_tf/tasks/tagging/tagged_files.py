@@ -63,7 +63,7 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     """Reads a tagged file; its format follows from its name, which may end in .gz or .xz.
 
     - .jsonl: {"text": "in Paris", "spans": [[3, 8, "LOC"]]}, ends exclusive. The text is split into words as the
-      tokenizer does it; a span that ends inside a word is widened to the whole word, counted.
+      tokenizer does it; a span that ends inside a word is widened to the whole word, and counted.
     - .conllu: form and universal part of speech, or the columns asked for. Multi-word tokens (1-2) and empty nodes
       (8.1) are no words; the words that a multi-word token stands for are.
     - any other: a word in each line with its columns between tabs, or between spaces; an empty line ends a sentence, a
@@ -188,29 +188,36 @@ def _tagged_line(fields, places, number, where):
 
 def _span_sentences(lines, told):
     """Yields a list of _TaggedLine for each JSON line."""
-    settings, widened = TextSettings(), []
+    settings, inexact = TextSettings(), []
     for line in lines:
         if not line.text.strip():
             continue
-        where = f"{lines.path}, line {line.number}"
-        text, given = _record_of(line.text, where)
+        text, given = _record_of(line.text, f"{lines.path}, line {line.number}")
         places = word_places(text, settings)
-        spans = []
-        for span in sorted(given, key=lambda span: span.start):
-            inside = [word for word, (start, end) in enumerate(places) if start < span.end and end > span.start]
-            if not inside:
-                raise InputError(f"{where}: span {list(span[1:])} of type {span.type!r} holds no word.")
-            if places[inside[0]][0] < span.start or places[inside[-1]][1] > span.end:
-                widened.append(line.number)
-            if spans and spans[-1].end > inside[0]:
-                raise InputError(f"{where}: two spans share the word {text[slice(*places[inside[0]])]!r}; a word can "
-                                 f"have one tag only.")
-            spans.append(Span(span.type, inside[0], inside[-1] + 1))
+        spans, is_exact = _spans_of_words(given, places, f"{lines.path}, line {line.number}")
+        inexact += [line.number] * is_exact.count(False)
         tags = tags_of(spans, len(places), _SCHEME_OF_SPANS)
         yield [_TaggedLine(text[start:end], tag, line.number) for (start, end), tag in zip(places, tags, strict=True)]
-    if widened:
-        told.append(f"{lines.path}: {len(widened)} spans begin or end inside a word and were widened to whole words; "
-                    f"the first is in line {widened[0]}.")
+    if inexact:
+        told.append(f"{lines.path}: {len(inexact)} spans begin or end inside a word; they take the whole word unless "
+                    f"the span before has it. The first is in line {inexact[0]}.")
+
+
+def _spans_of_words(given, places, where):
+    """(spans of words, whether each of the given spans ends where words do) from spans of characters."""
+    spans, is_exact, end_before = [], [], 0
+    for span in sorted(given, key=lambda span: span.start):
+        inside = [word for word, (start, end) in enumerate(places) if start < span.end and end > span.start]
+        if not inside:
+            raise InputError(f"{where}: span {list(span[1:])} of type {span.type!r} holds no word.")
+        if span.start < end_before:
+            raise InputError(f"{where}: span {list(span[1:])} overlaps the one before; a word can have one tag only.")
+        end_before = span.end
+        is_exact.append(span.start <= places[inside[0]][0] and places[inside[-1]][1] <= span.end)
+        first = max(inside[0], spans[-1].end if spans else 0)
+        if first <= inside[-1]:
+            spans.append(Span(span.type, first, inside[-1] + 1))
+    return spans, is_exact
 
 
 def _record_of(line, where):

@@ -118,8 +118,15 @@ def test_spans_that_end_inside_a_word_are_widened_and_counted(tmp_path):
                       {"text": "a Parisian in Rome ", "spans": [[2, 7, "LOC"], [13, 19, "LOC"]]})
     rows = read_tagged_sentences(path)
     assert rows.tags[1] == ["O", "B-LOC", "O", "B-LOC"]  # white space at its ends does not widen a span
-    assert rows.told == (f"{path}: 1 spans begin or end inside a word and were widened to whole words; the first is in "
-                         f"line 2.",)
+    assert rows.told == (f"{path}: 1 spans begin or end inside a word; they take the whole word unless the span before "
+                         f"has it. The first is in line 2.",)
+
+
+def test_a_word_that_two_spans_share_belongs_to_the_first(tmp_path):
+    rows = read_tagged_sentences(json_lines(
+        tmp_path, {"text": "Bigwok here", "spans": [[3, 6, "B"], [0, 3, "A"]]},
+        {"text": "Bigwok here", "spans": [[0, 3, "A"], [3, 11, "B"]]}))
+    assert rows.tags == [["B-A", "O"], ["B-A", "B-B"]] and rows.told[0].split(": ")[1].startswith("4 spans begin or end")
 
 
 def test_tags_that_break_their_scheme_are_counted(tmp_path):
@@ -170,7 +177,7 @@ def test_conllu_that_does_not_fit_is_refused(tmp_path, content, message):
     ('{"text": "a", "spans": [[0, 2, "X"]]}', r"line 2: span \[0, 2\] does not lie in its text of 1 characters"),
     ('{"text": "a b", "spans": [[1, 1, "X"]]}', r"line 2: span \[1, 1\] does not lie in its text"),
     ('{"text": "a b", "spans": [[1, 2, "X"]]}', r"line 2: span \[1, 2\] of type 'X' holds no word"),
-    ('{"text": "ab c", "spans": [[0, 1, "X"], [1, 4, "Y"]]}', r"line 2: two spans share the word 'ab'"),
+    ('{"text": "ab c", "spans": [[1, 4, "Y"], [0, 2, "X"]]}', r"line 2: span \[1, 4\] overlaps the one before"),
 ])
 def test_json_lines_that_do_not_fit_are_refused(tmp_path, record, message):
     path = write(tmp_path, '{"text": "fine", "spans": []}\n' + record + "\n", "a.jsonl")
