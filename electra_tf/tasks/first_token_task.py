@@ -8,6 +8,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import STREAMS_PER_NETWORK, ElectraEncoder, encoder_weights
 from electra_tf.model.layers import Dropout, gelu
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+from electra_tf.tasks.task_folder import require_task_folder
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 
@@ -110,14 +111,7 @@ class FirstTokenTask(TextTask):
     def from_saved(cls, saved, *, new_head=None, sequence_length=None, pairs=None, dropout=None,
                    head_hidden_layer=None, load_weights=True, dtype=None):
         """As `from_folder`, for a ModelFolder that was read."""
-        if saved.vocabulary is None:
-            raise InputError(f"{saved.path} has no vocabulary; a {cls.KIND} needs one.")
-        if saved.kind == "generator":
-            raise InputError(f"{saved.path} holds a model of kind 'generator', which only proposes words for the "
-                             f"discriminator and is left behind after pretraining; give the discriminator of that run.")
-        if new_head is None and saved.kind != cls.KIND:
-            raise InputError(f"{saved.path} holds a model of kind {saved.kind!r}; give the {cls.HEAD_SETTINGS[0]} of "
-                             f"the new {cls.KIND}.")
+        require_task_folder(saved, kind=cls.KIND, has_new_head=new_head is not None, head_setting=cls.HEAD_SETTINGS[0])
         stored = cls._stored_settings(saved)
         dropout = stored["dropout"] if dropout is None else dropout
         config = replace(saved.config, hidden_dropout=dropout, attention_dropout=dropout)

@@ -15,7 +15,9 @@ from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, SCHEMES, scheme_of_lab
 from electra_tf.tasks.tagging.tagged_text import split_texts, tagged_text
 from electra_tf.tasks.tagging.tagging_loss import WordAccuracy, tagging_losses
 from electra_tf.tasks.tagging.word_windows import encode_sentences, piece_labels, word_means
+from electra_tf.tasks.task_folder import require_task_folder
 from electra_tf.tasks.text_batches import PieceLabels, evaluation_dataset, evaluation_order
+from electra_tf.tasks.text_classification import checked_names
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
@@ -51,7 +53,7 @@ class ElectraTokenClassifier(TextTask):
     def __init__(self, encoder, *, labels, preprocessor=None, scheme=None, label_pieces="first", stride=None,
                  segment_id=0, empty_word_tag=None, name=KIND, **kwargs):
         super().__init__(name=name, **kwargs)
-        self.labels = _checked_labels(labels)
+        self.labels = checked_names(labels, least=2)
         self.num_outputs, self.pairs = len(self.labels), False
         self.encoder, self.preprocessor = encoder, preprocessor
         self.scheme = scheme_of_labels(self.labels) if scheme is None else scheme
@@ -240,15 +242,8 @@ class ElectraTokenClassifier(TextTask):
 
         >>> tagger = ElectraTokenClassifier.from_preset("tiny_en", labels=["O", "B-LOC", "I-LOC"], sequence_length=64)
         """
-        saved = load_model_folder(folder)
-        if saved.vocabulary is None:
-            raise InputError(f"{folder} has no vocabulary; a tagger needs one.")
-        if saved.kind == "generator":
-            raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
-                             f"discriminator and is left behind after pretraining; give the discriminator of that run.")
-        has_new_head = labels is not None
-        if not has_new_head and saved.kind != cls.KIND:
-            raise InputError(f"{folder} holds a model of kind {saved.kind!r}; give the labels of the new tagger.")
+        saved, has_new_head = load_model_folder(folder), labels is not None
+        require_task_folder(saved, kind=cls.KIND, has_new_head=has_new_head, head_setting="labels")
         given = {"labels": labels, "scheme": scheme, "label_pieces": label_pieces, "stride": stride,
                  "segment_id": segment_id, "empty_word_tag": empty_word_tag, "dropout": dropout,
                  "sequence_length": sequence_length}
@@ -278,10 +273,3 @@ def _stored_settings(saved, kind, has_new_head):
         for name in ("labels", "scheme", "empty_word_tag"):
             stored.pop(name, None)
     return values | stored
-
-
-def _checked_labels(labels):
-    labels = tuple(map(str, labels))
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise InputError(f"labels={list(labels)}: a tagger needs two or more tags, each once.")
-    return labels

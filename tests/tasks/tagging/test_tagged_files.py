@@ -126,7 +126,8 @@ def test_a_word_that_two_spans_share_belongs_to_the_first(tmp_path):
     rows = read_tagged_sentences(json_lines(
         tmp_path, {"text": "Bigwok here", "spans": [[3, 6, "B"], [0, 3, "A"]]},
         {"text": "Bigwok here", "spans": [[0, 3, "A"], [3, 11, "B"]]}))
-    assert rows.tags == [["B-A", "O"], ["B-A", "B-B"]] and rows.told[0].split(": ")[1].startswith("4 spans begin or end")
+    assert rows.tags == [["B-A", "O"], ["B-A", "B-B"]]
+    assert rows.told[0].split(": ")[1].startswith("4 spans begin or end")
 
 
 def test_tags_that_break_their_scheme_are_counted(tmp_path):
