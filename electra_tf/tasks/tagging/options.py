@@ -22,8 +22,7 @@ class TokenClassification:
                                            "CoNLL-U)")
     scheme: str | None = setting(None, "how the files write spans: IOB1, IOB2, BIOES, or plain for tags that stand for "
                                        "themselves; left out, what the training file's tags break least")
-    model_scheme: str | None = setting(None, "scheme that the model learns: IOB1, IOB2 or BIOES; left out, that of the "
-                                             "training file")
+    model_scheme: str = setting("BIOES", "scheme of spans that the model learns: BIOES as in the original, IOB2, IOB1")
     label_pieces: str = setting("first", "pieces of a word that are learnt and judged: first or all")
     stride: int | None = setting(None, "pieces from the start of a window to that of the next, for sentences that are "
                                        "longer than the input; left out, half a window")
@@ -35,8 +34,7 @@ class TokenClassification:
     def __post_init__(self):
         if self.scheme is not None:
             require_one_of(self, "scheme", SCHEMES)
-        if self.model_scheme is not None:
-            require_one_of(self, "model_scheme", SPAN_SCHEMES)
+        require_one_of(self, "model_scheme", SPAN_SCHEMES)
         require_one_of(self, "label_pieces", LABEL_PIECES)
         require(self.stride is None or self.stride >= 1, f"stride={self.stride} must be 1 or more.")
         require(self.segment_id in (0, 1), f"segment_id={self.segment_id} must be 0 or 1.")

@@ -34,7 +34,7 @@ class TokenClassificationTask(FineTuningTask):
             counts = collections.Counter(tag for tags in train.tags for tag in tags)
             labels, empty_word_tag = label_names(counts), counts.most_common(1)[0][0]
         else:
-            scheme = self.options.model_scheme or scheme
+            scheme = self.options.model_scheme
             types = {span.type for tags in train.tags for span in spans_of(tags)}
             if not types:
                 raise InputError(f"{train.source}: every tag is O; a tagger needs spans to learn.")

@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
-    return finetune(CONFIG, task=TokenClassification(model_scheme="BIOES"), **data,
+    return finetune(CONFIG, task=TokenClassification(), **data,
                     output=tmp_path_factory.mktemp("tuned") / "run")
 
 
@@ -97,7 +97,7 @@ def test_the_job_takes_columns_and_tags_that_stand_for_themselves(data, tmp_path
 
 
 @pytest.mark.parametrize(("option", "value"), [
-    ("token_column", 1), ("tag_column", 1), ("scheme", "plain"), ("model_scheme", "BIOES"), ("label_pieces", "all"),
+    ("token_column", 1), ("tag_column", 1), ("scheme", "plain"), ("model_scheme", "IOB2"), ("label_pieces", "all"),
     ("stride", 3), ("segment_id", 1), ("drop_last_character", True)])
 def test_each_option_is_alive(data, tmp_path, option, value):
     path = tmp_path / "a.txt"
@@ -116,7 +116,7 @@ def test_each_option_is_alive(data, tmp_path, option, value):
 
 @pytest.mark.parametrize(("content", "message"), [
     ("good B-GOOD\nfilm B-NEW\n", r"dev\.txt, line 2: tag 'B-NEW' does not occur in the training set, whose labels are "
-                                  r"O, B-BAD"),
+                                  r"O, B-BAD, I-BAD, E-BAD"),
     ("good B-GOOD\n\nfilm\n", r"dev\.txt, line 3: 1 columns, but the first line has 2"),
     ("good NOUN\n", r"dev\.txt, line 1: tag 'NOUN' does not occur in the training set"),
 ])
