@@ -13,6 +13,7 @@ from electra_tf.tasks.tagging.options import TokenClassification
 from electra_tf.tasks.tagging.tag_schemes import labels_of, spans_of
 from electra_tf.tasks.tagging.tagging_scores import METRICS, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
+from electra_tf.tasks.task_models import load_task_model
 from experiments import finetune as finetune_job
 from experiments import job, predict
 from tests.tasks.tagging.moods import moods, write_columns
@@ -40,8 +41,9 @@ def run(data, tmp_path_factory):
 def test_a_run_learns_spans_and_keeps_the_best_weights(run):
     assert run.metric == "f1" and run.split == "test" and set(run.best.validation) == set(METRICS)
     assert run.best.test["f1"] > 0.8 and not run.best.collapsed
-    tagger = ElectraTokenClassifier.from_preset(run.folder / "model")
-    assert tagger.labels == labels_of(["BAD", "GOOD"], "BIOES") and tagger.scheme == "BIOES"
+    tagger = load_task_model(run.folder / "model")
+    assert isinstance(tagger, ElectraTokenClassifier) and tagger.scheme == "BIOES"
+    assert tagger.labels == labels_of(["BAD", "GOOD"], "BIOES")
     sentences, tags = moods(30, seed=3)
     found = [[word.tag for word in answer.words] for answer in tagger.predict(sentences)]
     # The file's spans are in IOB2, the model's in BIOES: spans compare all the same.
