@@ -4,7 +4,8 @@ import unicodedata
 import hypothesis
 import pytest
 
-from electra_tf.text.basic_tokenizer import normalize
+from electra_tf.text.basic_tokenizer import normalize, word_places
+from electra_tf.text.pieces import CONTINUATION
 from electra_tf.text.tokenizer import Tokenizer, _Cache
 from electra_tf.text.vocabulary import TextSettings, Vocabulary
 from tests.oracles.shared import shared_path
@@ -148,3 +149,14 @@ def test_a_full_cache_starts_again_and_long_words_are_not_kept(monkeypatch):
     cache = _Cache(str.upper)
     assert [cache[word] for word in ("a", "b", "c", "b", "d" * 65)] == ["A", "B", "C", "B", "D" * 65]
     assert dict(cache) == {"c": "C", "b": "B"}
+
+
+def test_words_stand_where_their_pieces_stand(tokenizer):
+    for case in huggingface_cases():
+        tokens, expected = tokenizer(case["text"]), []
+        for piece, (start, end) in zip(tokens.pieces, tokens.offsets, strict=True):
+            if piece.startswith(CONTINUATION):
+                expected[-1] = (expected[-1][0], end)
+            else:
+                expected.append((start, end))
+        assert word_places(case["text"], tokenizer.vocabulary.settings) == expected, case["text"]

@@ -69,8 +69,8 @@ def tagging_scores(true_tags, predicted_tags, *, scheme):
 
     >>> tagging_scores([["B-PER", "O"]], [["B-PER", "B-LOC"]], scheme="IOB2").micro   # precision 0.5, recall 1.0
     """
-    read = _words_as_spans if scheme == PLAIN else spans_of
-    by_type, *means = span_scores(map(read, true_tags), map(read, predicted_tags))
+    by_type, *means = span_scores(*([scored_spans(tags, scheme) for tags in sentences]
+                                    for sentences in (true_tags, predicted_tags)))
     true, predicted = ([tag for tags in sentences for tag in tags] for sentences in (true_tags, predicted_tags))
     hits = sum(one == other for one, other in zip(true, predicted, strict=True))
     types, confusion = _confusion(true, predicted, scheme)
@@ -111,8 +111,14 @@ def span_scores(true, predicted):
             _mean(by_type.values(), [scores.support for scores in by_type.values()]))
 
 
-def _words_as_spans(tags):
-    return [Span(tag, place, place + 1) for place, tag in enumerate(tags)]
+def scored_spans(tags, scheme):
+    """The spans of one sentence that are compared: those that the tags mean, or each word where tags mean themselves.
+
+    >>> scored_spans(["NOUN"], "plain")   # [Span('NOUN', 0, 1)]
+    """
+    if scheme == PLAIN:
+        return [Span(tag, place, place + 1) for place, tag in enumerate(tags)]
+    return spans_of(tags)
 
 
 def _precision_recall(num_hit, num_predicted, num_true):

@@ -12,7 +12,7 @@ from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.tagging.tag_schemes import PLAIN, labels_of, spans_of, tags_of
 from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
-from electra_tf.tasks.tagging.tagging_scores import METRICS, tagging_scores
+from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 
 
@@ -74,7 +74,9 @@ class TokenClassificationTask(FineTuningTask):
 
     def predictions(self, model, rows):
         for words, tags, answer in zip(rows.words, _tags_for(model, rows), model.predict(rows.words), strict=True):
-            yield {"words": words, "label": tags, "prediction": [word.tag for word in answer.words],
+            predicted = [word.tag for word in answer.words]
+            yield {"words": words, "label": _spans_for_json(tags, model.scheme),
+                   "prediction": _spans_for_json(predicted, model.scheme), "tags": tags, "predicted_tags": predicted,
                    "probabilities": [word.probability and round(word.probability, 6) for word in answer.words]}
 
     def draw(self, scores, model, *, path, title):
@@ -98,6 +100,11 @@ def _tags_for(model, rows):
                                  f"does not occur in the training set, whose labels are "
                                  f"{some_names(model.labels, most=20)}; correct the tag or add examples of it.")
     return converted
+
+
+def _spans_for_json(tags, scheme):
+    """The spans that are scored, in words."""
+    return [span._asdict() for span in scored_spans(tags, scheme)]
 
 
 def _tell(*sentences):

@@ -9,6 +9,8 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.finetune import finetune, task_of
+from electra_tf.tasks.statistics.paired_metrics import paired_metric
+from electra_tf.tasks.statistics.prediction_files import read_predictions
 from electra_tf.tasks.tagging.options import TokenClassification
 from electra_tf.tasks.tagging.tag_schemes import labels_of, spans_of
 from electra_tf.tasks.tagging.tagging_scores import METRICS, tagging_scores
@@ -57,8 +59,17 @@ def test_predictions_hold_the_truth_and_the_answer_for_each_word(run):
     sentences, tags = moods(30, seed=3)
     assert len(lines) == 30
     for line, words, own in zip(map(json.loads, lines), sentences, tags, strict=True):
-        assert line["words"] == words and len(words) == len(line["prediction"]) == len(line["probabilities"])
-        assert spans_of(line["label"]) == spans_of(own)
+        assert line["words"] == words and len(words) == len(line["predicted_tags"]) == len(line["probabilities"])
+        for spans, tags_of_spans in (("label", own), ("label", line["tags"]), ("prediction", line["predicted_tags"])):
+            assert line[spans] == [{"type": kind, "start": start, "end": end}
+                                   for kind, start, end in spans_of(tags_of_spans)]
+
+
+def test_the_report_and_the_paired_test_read_the_spans(run):
+    assert "GOOD" in (run.folder / "report.html").read_text(encoding="utf-8")
+    lines = read_predictions(run.folder).trials
+    metric = paired_metric("f1", lines, lines)
+    assert metric.score(metric.first) == pytest.approx(run.best.test["f1"])
 
 
 def test_the_predictor_and_its_job_find_spans_in_plain_texts(run, tmp_path, capsys):
