@@ -29,8 +29,9 @@ class QuestionAnsweringOptions:
     n_best: int = setting(20, "answers that are kept for each question")
     answerless_windows: str = setting("as_question", "what a window without the answer teaches the classifier: "
                                                      "as_question (the original: there is an answer), or impossible")
-    wrong_answers: str = setting("repair", "answers that do not stand at their offset: repair moves them to the nearest "
-                                           "place of their text, else leaves them out, and counts; refuse stops")
+    wrong_answers: str = setting("repair", "answers that do not stand at their offset: repair moves them to the "
+                                           "nearest place of their text, else leaves them out, and counts; refuse "
+                                           "stops")
     answer_scorer: str = setting("squad", "squad: words, as the official scripts of SQuAD 1.1 and 2.0; cmrc: Chinese "
                                           "characters, as CMRC 2018's")
 

@@ -68,9 +68,9 @@ class AnswerCounts:
         if not self.moved + self.absent:
             return None
         more = ", ..." if self.moved + self.absent > len(self.places) else ""
-        return (f"{source}: of {self.answers} answers {self.moved} did not stand at their answer_start and were moved to "
-                f"the nearest place of their text; {self.absent} stand nowhere in their paragraph and are scored but "
-                f"not learnt ({'; '.join(self.places)}{more}).")
+        return (f"{source}: of {self.answers} answers {self.moved} did not stand at their answer_start and were moved "
+                f"to the nearest place of their text; {self.absent} stand nowhere in their paragraph and are scored "
+                f"but not learnt ({'; '.join(self.places)}{more}).")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -137,7 +137,7 @@ class QuestionAnsweringHead(keras.layers.Layer):
         return start[:, 0] + end[:, 0]
 
     def _logits(self, logits, places):
-        return tf.cast(logits, tf.float32) + _FORBIDDEN * (places - 1)
+        return tf.cast(logits, tf.float32) + _FORBIDDEN * (tf.cast(places, tf.float32) - 1)
 
     def _end_logits(self, hidden, starts, places):
         """[batch, starts, length]; one row for all starts where the end does not depend on them."""
