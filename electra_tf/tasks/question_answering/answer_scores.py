@@ -72,6 +72,7 @@ def _cmrc_text(text):
     return text.lower().strip().translate(_WITHOUT_CMRC_PUNCTUATION)
 
 
+_SMALLEST = 1e-12  # probability whose log-odds still count
 _RULES = {"squad1": (_squad_exact, _squad1_f1), "squad2": (_squad_exact, _squad2_f1), "cmrc": (_cmrc_exact, _cmrc_f1)}
 
 
@@ -187,6 +188,27 @@ def best_no_answer_threshold(scores, texts, has_answer, no_answer_probabilities)
     best = int(totals.argmax())
     threshold = float(np.asarray(no_answer_probabilities)[order[best - 1]]) if best else 0.0
     return float(totals[best] / len(has_answer)), threshold
+
+
+def middle_threshold(threshold, no_answer_probabilities):
+    """A threshold for other questions: it decides these as `threshold` does, and stays away from all of them.
+
+    Args:
+        threshold: see `best_no_answer_threshold`.
+        no_answer_probabilities: float [questions].
+
+    Returns:
+        The middle of the gap in which it lies, in log-odds; 1 where every question is answered.
+
+    >>> middle_threshold(0.2, [0.1, 0.2, 0.8])   # 0.5
+    """
+    probabilities = np.asarray(no_answer_probabilities, float)
+    above = probabilities[probabilities > threshold]
+    if not len(above):
+        return 1.0
+    ends = np.clip([threshold, above.min()], _SMALLEST, 1 - _SMALLEST)
+    middle = float(1 / (1 + np.exp(-np.log(ends / (1 - ends)).mean())))
+    return middle if threshold <= middle < above.min() else threshold
 
 
 def score_predictions(questions, predictions, *, scorer, no_answer_probabilities=None, no_answer_threshold=1.0):

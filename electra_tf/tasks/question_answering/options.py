@@ -11,10 +11,10 @@ ANSWER_SCORERS = ("squad", "cmrc")
 
 
 @dataclasses.dataclass(frozen=True)
-class QuestionAnsweringOptions:
-    """Head, windows, answers and files of question answering (original defaults).
+class QuestionAnswering:
+    """Answers to questions as pieces of a text: head, windows, answers and files (the original's where it has them).
 
-    >>> QuestionAnsweringOptions(joint=False, answerability="none")   # the head of Hugging Face
+    >>> QuestionAnswering(joint=False, answerability="none").name   # 'question_answering', the head of Hugging Face
     """
 
     joint: bool = setting(True, "whether the end of an answer is chosen for each likely start (the original), or by "
@@ -34,6 +34,7 @@ class QuestionAnsweringOptions:
                                            "stops")
     answer_scorer: str = setting("squad", "squad: words, as the official scripts of SQuAD 1.1 and 2.0; cmrc: Chinese "
                                           "characters, as CMRC 2018's")
+    name = "question_answering"
 
     def __post_init__(self):
         require_whole_numbers(self, ("beam_size", "stride", "max_question_length", "max_answer_length", "n_best"))

@@ -1,5 +1,6 @@
 """Answers to questions as pieces of a text of any length: encoder, the head for answers, windows, best spans."""
 
+import keras
 import numpy as np
 
 from electra_tf.config import FineTuningConfig, from_dict, replace, to_dict
@@ -7,7 +8,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights, unpack_inputs
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 from electra_tf.tasks.question_answering.best_answers import best_answers
-from electra_tf.tasks.question_answering.options import QuestionAnsweringOptions
+from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_files import Answer, nearest_place
 from electra_tf.tasks.question_answering.span_head import (
     QuestionAnsweringHead,
@@ -16,7 +17,7 @@ from electra_tf.tasks.question_answering.span_head import (
     question_answering_losses,
 )
 from electra_tf.tasks.question_answering.windows import encode_windows, pieces_of, window_labels
-from electra_tf.tasks.text_batches import text_columns
+from electra_tf.tasks.text_batches import evaluation_dataset, evaluation_order, text_columns
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
@@ -25,6 +26,7 @@ from electra_tf.text.tokenizer import Tokenizer
 _SEQUENCE_LENGTH = 512
 # In a model folder the two independent ends are one layer, as in Hugging Face's folders.
 _SPANS = "spans/"
+_EVEN_ODDS = 0.5
 
 
 class ElectraQuestionAnswerer(TextTask):
@@ -34,9 +36,10 @@ class ElectraQuestionAnswerer(TextTask):
 
     Args:
         encoder: ElectraEncoder.
-        options: QuestionAnsweringOptions.
+        options: QuestionAnswering.
         preprocessor: TextPreprocessor, or None for a model that only sees token ids.
-        no_answer_threshold: probability above which the answer is "there is none"; 1 always answers.
+        no_answer_threshold: probability above which the answer is "there is none"; 1 always answers; None, as long as
+            no set has told a better one, is 0.5.
 
     >>> answerer = ElectraQuestionAnswerer.from_preset("tiny_en")
     >>> answerer.fit(["Who came?"], ["Ann came late."], [Answer("Ann", 0)])
@@ -46,11 +49,11 @@ class ElectraQuestionAnswerer(TextTask):
     KIND = "question_answerer"
     pairs = True
 
-    def __init__(self, encoder, *, options=None, preprocessor=None, no_answer_threshold=0.5, name=KIND, **kwargs):
+    def __init__(self, encoder, *, options=None, preprocessor=None, no_answer_threshold=None, name=KIND, **kwargs):
         super().__init__(name=name, **kwargs)
         self.encoder, self.preprocessor = encoder, preprocessor
-        self.options = options or QuestionAnsweringOptions()
-        if not 0 <= no_answer_threshold <= 1:
+        self.options = options or QuestionAnswering()
+        if no_answer_threshold is not None and not 0 <= no_answer_threshold <= 1:
             raise InputError(f"no_answer_threshold={no_answer_threshold} must lie in [0, 1]; 1 always answers.")
         self.no_answer_threshold = no_answer_threshold
         if preprocessor is not None and preprocessor.sequence_length > encoder.config.max_positions:
@@ -69,7 +72,7 @@ class ElectraQuestionAnswerer(TextTask):
         hidden, places = self._hidden(inputs, segment_ids, padding_mask, training=training, random=random)
         return self.head.beam(hidden, places)
 
-    def outputs(self, features, labels, *, training=False, random=None):
+    def logits_for(self, features, labels, *, training, random=None):
         """SpanLogits; the ends are those for the right starts, as the joint head learns them."""
         hidden, places = self._hidden(features, None, None, training=training, random=random)
         return self.head(hidden, places, start_positions=labels["start"])
@@ -118,9 +121,14 @@ class ElectraQuestionAnswerer(TextTask):
 
     def predict_encoded(self, encoded, *, batch_size=16, **kwargs):
         """`predict` for EncodedWindows."""
-        beams = SpanBeam(**self.raw_predictions(encoded, batch_size=batch_size, **kwargs))
+        if not len(encoded):
+            return []
+        beams = keras.Model.predict(self, evaluation_dataset(encoded, batch_size=batch_size), **kwargs)
+        place_of = np.argsort(evaluation_order(encoded))
+        beams = SpanBeam(**{name: values[place_of] for name, values in beams.items()})
+        threshold = _EVEN_ODDS if self.no_answer_threshold is None else self.no_answer_threshold
         return best_answers(beams, encoded, has_classifier=self.options.answerability != "none",
-                            no_answer_threshold=self.no_answer_threshold, n_best=self.options.n_best,
+                            no_answer_threshold=threshold, n_best=self.options.n_best,
                             max_answer_length=self.options.max_answer_length)
 
     def encode(self, x):
@@ -148,7 +156,7 @@ class ElectraQuestionAnswerer(TextTask):
         return window_labels(windows, spans, is_impossible=is_impossible,
                              answerless_windows=self.options.answerless_windows)
 
-    def _labels_of(self, encoded, y):
+    def labels_for(self, encoded, y):
         y = [] if y is None else list(y)
         if len(y) != len(encoded.contexts):
             raise InputError(f"there are {len(encoded.contexts)} questions and {len(y)} answers; give equally many.")
@@ -198,10 +206,10 @@ class ElectraQuestionAnswerer(TextTask):
             sequence_length: pieces of a row, question and window together; None takes the folder's, else 512 or what
                 the model can.
             dropout: rate of the encoder; None takes the folder's, else 0.1.
-            no_answer_threshold: None takes the folder's, else 0.5.
+            no_answer_threshold: None takes the folder's.
             load_weights: False leaves all weights new: architecture and vocabulary alone are taken.
             dtype: Keras dtype policy, such as "mixed_bfloat16".
-            **options: fields of QuestionAnsweringOptions; what is not given comes from the folder.
+            **options: fields of QuestionAnswering; what is not given comes from the folder.
 
         Raises:
             InputError: no such folder or option, no vocabulary in it, a generator, or weights that do not fit.
@@ -215,7 +223,7 @@ class ElectraQuestionAnswerer(TextTask):
             raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
                              f"discriminator and is left behind after pretraining; give the discriminator of that run.")
         stored = _stored_settings(saved, cls.KIND)
-        stored_options = from_dict(QuestionAnsweringOptions, stored["options"])
+        stored_options = from_dict(QuestionAnswering, stored["options"])
         options = replace(stored_options, **options)
         dropout = stored["dropout"] if dropout is None else dropout
         config = replace(saved.config, hidden_dropout=dropout, attention_dropout=dropout)
@@ -259,7 +267,7 @@ def _answer_of(value, context, where):
 
 def _stored_settings(saved, kind):
     """What a folder of this kind says about its model; the usual values for any other folder."""
-    usual = {"sequence_length": min(_SEQUENCE_LENGTH, saved.config.max_positions), "no_answer_threshold": 0.5}
+    usual = {"sequence_length": min(_SEQUENCE_LENGTH, saved.config.max_positions), "no_answer_threshold": None}
     if saved.kind != kind:
         return {**usual, "dropout": FineTuningConfig().dropout, "options": {}}
     # The head of Hugging Face's folders, which say nothing of it, is the simple one.

@@ -1,6 +1,7 @@
 """Files of questions: SQuAD 1.1 and 2.0 and what follows their form, and CMRC 2018's own form."""
 
 import dataclasses
+import hashlib
 import json
 import re
 
@@ -89,6 +90,11 @@ class QuestionRows:
 
     def __len__(self):
         return len(self.questions)
+
+    def hash(self):
+        """What tells one set of questions from another, wherever it lies."""
+        rows = [dataclasses.astuple(question) for question in self.questions]
+        return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()
 
 
 def read_questions(source, *, wrong_answers="repair"):

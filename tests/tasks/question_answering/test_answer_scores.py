@@ -9,6 +9,7 @@ from electra_tf.errors import InputError
 from electra_tf.tasks.question_answering.answer_scores import (
     answer_score,
     best_no_answer_threshold,
+    middle_threshold,
     normalized,
     score_answers,
     score_predictions,
@@ -86,6 +87,16 @@ def test_a_threshold_is_the_best_of_all_by_brute_force():
             assert np.where(probabilities > threshold, ~has_answer, f1).mean() == pytest.approx(best)
         else:
             assert threshold == 0.0
+
+
+@pytest.mark.parametrize("threshold, probabilities, middle", [
+    (0.2, [0.1, 0.2, 0.8], 0.5), (0.0, [0.4, 0.5], None), (0.8, [0.1, 0.8], 1.0), (0.0, [0.0, 0.0], 1.0),
+    (1e-30, [1e-30, 1e-20], None), (0.5, [0.5, 1.0], None)])
+def test_a_threshold_for_others_lies_in_the_middle_of_its_gap(threshold, probabilities, middle):
+    found = middle_threshold(threshold, probabilities)
+    assert middle is None or found == pytest.approx(middle)
+    decided = np.array(probabilities) > threshold
+    np.testing.assert_array_equal(np.array(probabilities) > found, decided)
 
 
 def test_a_question_of_squad_2_without_a_prediction_is_refused(version2):
