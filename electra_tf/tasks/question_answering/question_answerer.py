@@ -81,14 +81,15 @@ class ElectraQuestionAnswerer(TextTask):
         _, segment_ids, padding_mask = features = unpack_inputs(inputs, segment_ids, padding_mask)
         return self.encoder(*features, training=training, random=random), answer_places(segment_ids, padding_mask)
 
-    def fit(self, questions, contexts=None, answers=None, *, validation_data=None, **kwargs):
+    def fit(self, x, contexts=None, y=None, *, validation_data=None, **kwargs):
         """Trains on questions, their contexts and answers; other arguments as `TextTask.fit`.
 
         Args:
-            questions, contexts: lists of str, equally many.
-            answers: for each an Answer, a str (its first place in the context is meant), SQuAD's {"text",
+            x, contexts: questions and contexts, lists of str, equally many; or x alone: (questions, contexts), a list
+                of (question, context), or a tf.data.Dataset of batches.
+            y: answers, for each question an Answer, a str (its first place in the context is meant), SQuAD's {"text",
                 "answer_start"}, None where the context holds no answer, or a list of these, of which the first counts.
-            validation_data: (questions, contexts, answers).
+            validation_data: (questions, contexts, answers), or a Dataset.
 
         Raises:
             InputError: an answer that does not stand in its context.
@@ -96,19 +97,22 @@ class ElectraQuestionAnswerer(TextTask):
         >>> answerer.fit(["Who came?", "Who left?"], ["Ann came late."] * 2, ["Ann", None])
         """
         if isinstance(validation_data, tuple | list) and len(validation_data) == 3:
-            *texts, right = validation_data
-            validation_data = tuple(texts), right
-        return super().fit(_together(questions, contexts), answers, validation_data=validation_data, **kwargs)
+            *texts, answers = validation_data
+            validation_data = tuple(texts), answers
+        return super().fit(_together(x, contexts), y, validation_data=validation_data, **kwargs)
 
-    def evaluate(self, questions=None, contexts=None, answers=None, *, batch_size=16, **kwargs):
-        """The loss on questions, contexts and answers, as for `fit`; other arguments as in Keras."""
-        return super().evaluate(_together(questions, contexts), answers, batch_size=batch_size, **kwargs)
+    def evaluate(self, x=None, contexts=None, y=None, *, batch_size=16, **kwargs):
+        """The loss on questions, contexts and answers, as for `fit`; other arguments as in Keras.
 
-    def predict(self, questions, contexts=None, *, batch_size=16, **kwargs):
+        >>> answerer.evaluate(["Who came?"], ["Ann came late."], ["Ann"])   # 0.2
+        """
+        return super().evaluate(_together(x, contexts), y, batch_size=batch_size or 16, **kwargs)
+
+    def predict(self, x, contexts=None, *, batch_size=16, **kwargs):
         """The answers.
 
         Args:
-            questions, contexts: lists of str, equally many; or a list of (question, context).
+            x, contexts: questions and contexts, as for `fit`. A Dataset gives the arrays of a SpanBeam.
             batch_size: windows at once.
             **kwargs: as in Keras.
 
@@ -117,7 +121,7 @@ class ElectraQuestionAnswerer(TextTask):
 
         >>> answerer.predict(["Who came?"], ["Ann came late."])[0].start   # 0
         """
-        return super().predict(_together(questions, contexts), batch_size=batch_size, **kwargs)
+        return super().predict(_together(x, contexts), batch_size=batch_size, **kwargs)
 
     def predict_encoded(self, encoded, *, batch_size=16, **kwargs):
         """`predict` for EncodedWindows."""
