@@ -72,8 +72,11 @@ class QuestionAnsweringTask(FineTuningTask):
 
     def settle(self, model, examples):
         """Chooses the probability above which there is taken to be no answer."""
-        answers = model.predict_encoded(examples.texts, verbose=0)
-        model.no_answer_threshold = self._best_threshold(examples.rows.questions, answers)
+        questions = examples.rows.questions
+        model.no_answer_threshold = _ALWAYS_ANSWER
+        if _some_have_no_answer(questions):
+            answers = model.predict_encoded(examples.texts, verbose=0)
+            model.no_answer_threshold = self._best_threshold(questions, answers)
 
     def constant_guess_loss(self, examples):
         """Loss of a model that knows the shares of the labels and the length of the context, and nothing else."""
