@@ -240,6 +240,12 @@ def test_a_folder_of_hugging_face_gives_its_logits_and_goes_back(name, tmp_path)
     np.testing.assert_array_equal(back.weights["spans/kernel"], first.weights["spans/kernel"])
 
 
+def test_the_joint_head_cannot_be_written_for_hugging_face(tmp_path):
+    new_answerer().save_to_preset(tmp_path / "ours")
+    with pytest.raises(InputError, match="cannot be written in that format"):
+        convert_checkpoint(tmp_path / "ours", tmp_path / "theirs", to="huggingface")
+
+
 def test_without_a_vocabulary_it_takes_ids_alone(tmp_path):
     answerer = ElectraQuestionAnswerer(ElectraEncoder(tiny_config()), options=QuestionAnswering(beam_size=4))
     beam = answerer({"token_ids": tf.constant([[2, 9, 3, 8, 3]]), "segment_ids": tf.constant([[0, 0, 0, 1, 1]])})

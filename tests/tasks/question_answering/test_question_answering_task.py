@@ -15,8 +15,9 @@ from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.question_answering.question_answering_task import QuestionAnsweringTask
 from electra_tf.tasks.question_answering.question_files import read_questions
+from electra_tf.tasks.task_models import load_task_model
 from experiments import finetune as finetune_job
-from experiments import job
+from experiments import job, predict
 from tests.tasks.question_answering.moods import QUESTION, moods, write_squad
 from tests.tasks.tiny import save_networks
 
@@ -72,6 +73,17 @@ def test_a_tuned_model_answers_through_the_predictor(finished):
     (found, none) = predictor.predict([(QUESTION, "the plot was lovely and a scene"), (QUESTION, "")])
     assert (found.text, found.start, found.end) == ("lovely", 13, 19)
     assert (none.text, none.no_answer_probability) == ("", 1.0)
+
+
+def test_the_job_answers_lines_of_question_and_text(finished, tmp_path, capsys):
+    (tmp_path / "asked.txt").write_text(f"{QUESTION}\tthe plot was lovely\n{QUESTION}\t\n", encoding="utf-8")
+    predict.main(predict.Flags(model=str(finished.folder), input=str(tmp_path / "asked.txt"), format="text"))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("lovely ") and first.endswith(QUESTION) and second.startswith("(no answer) 1.000")
+
+
+def test_the_model_of_a_run_is_loaded_by_its_folder(finished):
+    assert isinstance(load_task_model(finished.folder / "model"), ElectraQuestionAnswerer)
 
 
 def test_the_flags_of_the_job_make_the_options():
