@@ -89,22 +89,34 @@ class QuestionAnsweringTask(FineTuningTask):
             return float(of_a_place)
         return float(of_a_place + 0.5 * _entropy(examples.labels["impossible"][teaches].mean()))
 
+    def majority_level(self, examples, metric):
+        """The score of answering nothing."""
+        questions = examples.rows.questions
+        return float(np.mean([question.is_impossible for question in questions])) or None
+
     def predictions(self, model, rows):
         answers = model.predict(_texts(rows), verbose=0)
-        for question, answer in zip(rows.questions, answers, strict=True):
-            yield {"id": question.id, "question": question.question, "answers": list(question.gold_texts),
-                   **_rounded(dataclasses.asdict(answer)), "best_text": answer.best_text}
+        texts = [answer.text for answer in answers]
+        scores = score_answers(texts, [question.gold_texts for question in rows.questions],
+                               scorer=self._scorer(rows.questions))
+        for question, answer, exact, f1 in zip(rows.questions, answers, scores.exact, scores.f1, strict=True):
+            values = dataclasses.asdict(answer)
+            yield {"id": question.id, "question": question.question, "context": question.context,
+                   "label": list(question.gold_texts), "prediction": values.pop("text"), "exact_match": float(exact),
+                   "f1": float(f1), **_rounded(values), "best_text": answer.best_text}
 
     def write_official_predictions(self, folder, predictions):
         """predictions.json as the official scripts read it: {id: text}, "" where there is taken to be no answer."""
-        write_json_atomically(folder / OFFICIAL_FILE, {record["id"]: record["text"] for record in predictions})
+        write_json_atomically(folder / OFFICIAL_FILE, {line["id"]: line["prediction"] for line in predictions})
+
+    def _scorer(self, questions):
+        if self.options.answer_scorer == "squad":
+            return "squad2" if _some_have_no_answer(questions) else "squad1"
+        return self.options.answer_scorer
 
     def _scores(self, questions, answers, threshold):
-        scorer = self.options.answer_scorer
-        if scorer == "squad":
-            scorer = "squad2" if _some_have_no_answer(questions) else "squad1"
         return score_answers([answer.best_text for answer in answers], [question.gold_texts for question in questions],
-                             scorer=scorer, no_answer_threshold=threshold,
+                             scorer=self._scorer(questions), no_answer_threshold=threshold,
                              no_answer_probabilities=[answer.no_answer_probability for answer in answers])
 
     def _best_threshold(self, questions, answers):

@@ -59,12 +59,14 @@ def test_predictions_are_written_as_the_official_scripts_read_them(finished, fil
     assert list(official) == [question.id for question in questions] == [record["id"] for record in records]
     assert "" in official.values() and len(set(official.values())) > 4
     for record, question in zip(records, questions):
-        assert official[record["id"]] == record["text"] and record["answers"] == list(question.gold_texts)
+        assert official[record["id"]] == record["prediction"] and record["label"] == list(question.gold_texts)
         assert len(record["n_best"]) <= 3 and 0 <= record["no_answer_probability"] <= 1
-        if record["text"]:
-            assert record["text"] == question.context[record["start"]:record["end"]]
+        if record["prediction"]:
+            assert record["prediction"] == question.context[record["start"]:record["end"]]
         else:
             assert record["start"] is None and record["best_text"] == record["n_best"][0]["text"]
+    for name in ("f1", "exact_match"):
+        assert np.mean([record[name] for record in records]) == pytest.approx(finished.best.test[name])
 
 
 def test_a_tuned_model_answers_through_the_predictor(finished):
@@ -133,6 +135,12 @@ def test_a_validation_score_has_not_chosen_its_own_threshold(tmp_path):
     seeming = task.scores(model, examples)
     assert seeming.no_answer_threshold == model.no_answer_threshold
     assert seeming.numbers()["f1"] > honest.numbers()["f1"]
+
+
+def test_answering_nothing_is_the_level_of_a_run_that_learnt_nothing(tmp_path):
+    task = QuestionAnsweringTask(QuestionAnswering())
+    assert task.majority_level(scripted_examples(tmp_path, ["good", None, None, "good"]), "f1") == 0.5
+    assert task.majority_level(scripted_examples(tmp_path, ["good", "good"]), "f1") is None
 
 
 def test_where_every_question_has_an_answer_one_is_always_given(tmp_path):
