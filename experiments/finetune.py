@@ -19,8 +19,8 @@ class JobFlags(Trials):
     """Tunes a pretrained model on labelled texts and keeps the weights that score best on the validation set.
 
     Labelled sets are .tsv, .csv or .jsonl files (.gz and .xz are unpacked), or tfds:NAME@SPLIT, a set of
-    tensorflow-datasets. The output holds `model`, a model folder for export and prediction, result.json, and the log
-    and the predictions of each trial.
+    tensorflow-datasets; for question_answering .json files as SQuAD's and CMRC 2018's. The output holds `model`, a
+    model folder for export and prediction, result.json, and the log and the predictions of each trial.
     """
 
     model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en")

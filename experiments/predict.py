@@ -19,9 +19,9 @@ _SUSPICIOUS = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Answers texts, one in a line: labels (a tuned model or its SavedModel), tags and spans (a tuned tagger), pieces
-    for [MASK] (a generator), or how likely each word was replaced (a discriminator). A pretraining run does the last
-    two.
+    """Answers texts, one in a line: labels (a tuned model or its SavedModel), tags and spans (a tuned tagger), answers
+    to questions (a tuned model; a tab separates question and context), pieces for [MASK] (a generator), or how likely
+    each word was replaced (a discriminator). A pretraining run does the last two.
     """
 
     model: str = job.required("run folder, model folder, folder of an exported SavedModel, or a shipped name")
@@ -73,6 +73,8 @@ def _readable(text, answer):
         return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {text}"
     if "spans" in answer:
         return _with_spans(text, answer)
+    if "n_best" in answer:
+        return f"{answer['text'] or '(no answer)'} {answer['probability']:.3f}  {text[0]}"
     note = "  (the end was cut off)" * answer["truncated"]
     if "masks" in answer:
         lines = [f"  [MASK] {number}: " + ", ".join(f"{best['piece']} {best['probability']:.3f}" for best in candidates)

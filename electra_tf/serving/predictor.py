@@ -6,6 +6,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.serving.classification import ExportedClassification, KerasClassification, is_export
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
@@ -13,9 +14,9 @@ from electra_tf.text.vocabulary import MASK
 
 
 class Predictor:
-    """Classifies texts (a tuned model or its SavedModel), tags their words (a tuned tagger), fills [MASK] (a
-    generator), or judges which words were replaced (a discriminator); a pretraining run holds the last two and uses the
-    generator where a text has a [MASK].
+    """Classifies texts (a tuned model or its SavedModel), tags their words or answers questions by a piece of a text
+    (tuned models), fills [MASK] (a generator), or judges which words were replaced (a discriminator); a pretraining run
+    holds the last two and uses the generator where a text has a [MASK].
 
     Args:
         model: run folder, model folder, folder of an exported SavedModel, or a shipped name.
@@ -23,7 +24,7 @@ class Predictor:
         top_k: candidates for each [MASK].
 
     Attributes:
-        takes_pairs: whether each text is a pair (first, second).
+        takes_pairs: whether each text is a pair: (first, second), or (question, context).
 
     Raises:
         InputError: there is no such model.
@@ -50,6 +51,10 @@ class Predictor:
             self.takes_pairs = self._answer.takes_pairs
         elif kind == ElectraTokenClassifier.KIND:
             self._answer = ElectraTokenClassifier.from_preset(folder).predict
+        elif kind == ElectraQuestionAnswerer.KIND:
+            answerer = ElectraQuestionAnswerer.from_preset(folder)
+            self._answer = lambda pairs: answerer.predict(pairs, verbose=0)
+            self.takes_pairs = True
         elif kind == "generator":
             self._answer = MaskFiller(folder, sequence_length=sequence_length, top_k=top_k)
         elif kind == "discriminator":
@@ -65,7 +70,7 @@ class Predictor:
             texts: list of str; of pairs (first, second) where `takes_pairs`.
 
         Returns:
-            List of Classification, TaggedText, FilledMasks or JudgedWords, one for each text.
+            List of Classification, TaggedText, QuestionAnswer, FilledMasks or JudgedWords, one for each text.
 
         >>> Predictor("runs/small/generator").predict(["a [MASK] film"])[0].masks[0][0].piece   # 'good'
         """

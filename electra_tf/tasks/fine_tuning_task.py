@@ -72,6 +72,9 @@ class FineTuningTask:
         """Scores of a model's answers."""
         raise NotImplementedError
 
+    def settle(self, model, examples):
+        """Chooses on the validation set, after training, what training leaves open, such as a threshold."""
+
     def constant_guess_loss(self, examples):
         """The loss of one example if every answer is the same, the best such; None where that is not known."""
         return None
@@ -92,6 +95,9 @@ class FineTuningTask:
             predictions: list of what `predictions` yielded.
         """
         return ()
+
+    def write_official_predictions(self, folder, predictions):
+        """Writes the list of `predictions` in the form that the task's own scripts read, if they have one."""
 
     def draw(self, scores, model, *, path, title):
         """Draws the scores as a PNG file, if there is something to see."""

@@ -14,11 +14,13 @@ from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
 from electra_tf.tasks.options import (
     MultiLabel,
     MultipleChoice,
+    QuestionAnswering,
     Regression,
     TextClassification,
     TokenClassification,
     Trials,
 )
+from electra_tf.tasks.question_answering.question_answering_task import QuestionAnsweringTask
 from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
@@ -34,7 +36,8 @@ from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versi
 JOB = "finetune"
 REPORT_FILE = "report.html"
 _TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
-            MultipleChoice: MultipleChoiceTask, TokenClassification: TokenClassificationTask}
+            MultipleChoice: MultipleChoiceTask, TokenClassification: TokenClassificationTask,
+            QuestionAnswering: QuestionAnsweringTask}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ import dataclasses
 
 from electra_tf.config import setting
 from electra_tf.settings import require, require_whole_numbers
+from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.tagging.options import TokenClassification
 
 _TEXTS = ("column of the texts, or two for pairs: sentence1,sentence2; numbers (0, -1) for a file without a line of "
@@ -111,4 +112,5 @@ def _check_columns(task):
     require(task.label_column != "", "label_column must be given: the column of the labels.")
 
 
-TASKS = {task.name: task for task in (TextClassification, Regression, MultiLabel, MultipleChoice, TokenClassification)}
+TASKS = {task.name: task for task in (TextClassification, Regression, MultiLabel, MultipleChoice, TokenClassification,
+                                      QuestionAnswering)}

@@ -5,12 +5,14 @@ from electra_tf.model.model_folder import load_model_folder
 from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 
 MODEL_OF = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier,
-                                            ElectraMultipleChoice, ElectraTokenClassifier, ElectraEnsemble)}
+                                            ElectraMultipleChoice, ElectraTokenClassifier, ElectraQuestionAnswerer,
+                                            ElectraEnsemble)}
 
 
 def load_task_model(folder):

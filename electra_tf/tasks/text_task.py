@@ -38,6 +38,10 @@ class TextTask(keras.Model):
         """Labels as a user gives them -> int32 array."""
         raise NotImplementedError
 
+    def logits_for(self, features, labels, *, training, random=None):
+        """The logits that `losses` takes; a task where they depend on the right answer defines it anew."""
+        return self(features, training=training, random=random)
+
     def losses(self, labels, logits):
         """The loss of each example, float32 [batch]."""
         raise NotImplementedError
@@ -186,7 +190,8 @@ class TextTask(keras.Model):
         """One update from one replica's part of a batch; the loss is the sum over the whole batch, or its mean."""
         features, labels, weights = _unpack(batch)
         with tf.GradientTape() as tape:
-            logits = self(features, training=True, random=self._dropout_source(tf.shape(weights, tf.int64)[0]))
+            random = self._dropout_source(tf.shape(weights, tf.int64)[0])
+            logits = self.logits_for(features, labels, training=True, random=random)
             losses = self.losses(labels, logits)
             loss = tf.reduce_sum(losses * weights)
             if self.settings.loss_reduction == "mean":
@@ -198,7 +203,7 @@ class TextTask(keras.Model):
     def test_step(self, batch):
         """Loss and metrics of one batch."""
         features, labels, weights = _unpack(batch)
-        logits = self(features, training=False)
+        logits = self.logits_for(features, labels, training=False)
         return self._measure(features, labels, logits, self.losses(labels, logits), weights)
 
     def predict_step(self, batch):

@@ -109,9 +109,12 @@ def run_trial(setting, folder, *, seed, examples, name):
                       score=lambda: task.scores(model, examples["validation"]), log=_LogFile(folder / LOG_FILE),
                       guess_loss=task.constant_guess_loss(examples["train"]),
                       majority_level=task.majority_level(examples["validation"], setting.metric))
+    task.settle(model, examples["validation"])
     test = task.scores(model, examples["test"]) if "test" in examples else None
     scores = tuning.scores if test is None else test
-    write_predictions(folder / PREDICTIONS_FILE, task.predictions(model, setting.sets[setting.reported_split]))
+    predictions = list(task.predictions(model, setting.sets[setting.reported_split]))
+    write_predictions(folder / PREDICTIONS_FILE, predictions)
+    task.write_official_predictions(folder, predictions)
     task.draw(scores, model, path=folder / PICTURE_FILE,
               title=f"{setting.reported_split}, {setting.metric} {scores.numbers()[setting.metric]:.3f}")
     model.save_to_preset(folder / TUNED_MODEL)

@@ -9,7 +9,7 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
 from electra_tf.model.model_folder import assign_weights, named_weights
 from electra_tf.objective import random_bits
-from electra_tf.tasks.question_answering_head import (
+from electra_tf.tasks.question_answering.span_head import (
     QuestionAnsweringHead,
     answer_places,
     question_answering_losses,
@@ -244,30 +244,14 @@ def test_question_answering_learns_and_answers_as_the_originals(name):
     np.testing.assert_allclose(losses(hidden, 0), fixture["out_train/loss"], atol=TOLERANCE)
     if answerable:
         np.testing.assert_allclose(logits.impossible, fixture["out_train/answerable_logit"], atol=TOLERANCE)
-        np.testing.assert_allclose(beam.impossible, fixture["out_eval/answerable_logit"], atol=TOLERANCE)
+        np.testing.assert_allclose(beam.no_answer, fixture["out_eval/answerable_logit"], atol=TOLERANCE)
     if run["joint_prediction"]:
         np.testing.assert_array_equal(beam.start_positions, fixture["out_eval/start_top_index"])
         np.testing.assert_array_equal(beam.end_positions, fixture["out_eval/end_top_index"])
-        for found, expected in ((beam.start_log_probabilities, "start_top_log_probs"),
-                                (beam.end_log_probabilities, "end_top_log_probs")):
+        for found, expected in ((beam.start_scores, "start_top_log_probs"),
+                                (beam.end_scores, "end_top_log_probs")):
             np.testing.assert_allclose(found, fixture[f"out_eval/{expected}"], atol=1.3e-4)
     else:
         assert beam.end_positions.shape == (4, 5, 5)
         np.testing.assert_allclose(logits.end, fixture["out_eval/end_logits"], atol=1.3e-4)
     assert_updates(fixture, model.variables, lambda step: model.update(losses, step))
-
-
-def test_a_numpy_beam_of_independent_ends_is_ours():
-    head = QuestionAnsweringHead(6, joint=False, answerable=None, beam_size=3, name="head")
-    head.build()
-    hidden = np.random.default_rng(1).normal(size=(2, 5, 6)).astype(np.float32)
-    places = tf.constant([[1.0, 0, 1, 1, 1], [1, 0, 0, 1, 1]])
-    beam = head.beam(tf.constant(hidden), places)
-    logits = head(tf.constant(hidden), places, start_positions=tf.constant([2, 3]))
-    for scores, positions, of in ((beam.start_log_probabilities, beam.start_positions, logits.start),
-                                  (beam.end_log_probabilities[:, 1], beam.end_positions[:, 1], logits.end)):
-        values = of.numpy().astype(np.float64)
-        expected = values - np.log(np.exp(values).sum(-1, keepdims=True))
-        order = np.argsort(-expected, axis=-1)[:, :3]
-        np.testing.assert_array_equal(positions, order)
-        np.testing.assert_allclose(scores, np.take_along_axis(expected, order, -1), atol=1e-5)

@@ -1,5 +1,6 @@
 """The answer's first and last piece, and whether there is one: the original's head and losses for SQuAD."""
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -26,20 +27,22 @@ class SpanLogits(NamedTuple):
 
 
 class SpanBeam(NamedTuple):
-    """The most likely answers of a batch.
+    """The most likely answers of a batch; the score of a span is the sum of the scores of its two ends.
 
     Attributes:
-        start_log_probabilities: float32 [batch, beam], with start_positions int32 [batch, beam].
-        end_log_probabilities: float32 [batch, beam, beam], with end_positions int32 [batch, beam, beam]: the ends for
-            each start.
-        impossible: as in SpanLogits.
+        start_scores: float32 [batch, beam], with start_positions int32 [batch, beam].
+        end_scores: float32 [batch, beam, beam], with end_positions int32 [batch, beam, beam]: the ends for each start.
+            Joint ends have log-probabilities; independent ones logits, as in the original. A row that is shorter than
+            the beam is filled up with -inf.
+        no_answer: float32 [batch]: the classifier's logit of "there is no answer"; without a classifier the score of
+            the span that is [CLS] alone, to be compared with those of the other spans.
     """
 
-    start_log_probabilities: tf.Tensor
+    start_scores: tf.Tensor
     start_positions: tf.Tensor
-    end_log_probabilities: tf.Tensor
+    end_scores: tf.Tensor
     end_positions: tf.Tensor
-    impossible: tf.Tensor | None
+    no_answer: tf.Tensor
 
 
 def answer_places(segment_ids, padding_mask):
@@ -96,34 +99,55 @@ class QuestionAnsweringHead(keras.layers.Layer):
         Args:
             hidden: float [batch, length, hidden_size].
             places: float32 [batch, length], see `answer_places`.
-            start_positions: int32 [batch], the right ones.
+            start_positions: int32 [batch], the right ones; -1 where the example teaches nothing.
         """
         start = self._logits(self.start(hidden)[..., 0], places)
-        chosen = tf.gather(hidden, start_positions[:, None], batch_dims=1)  # [batch, 1, hidden_size]
+        chosen = tf.gather(hidden, tf.maximum(start_positions, 0)[:, None], batch_dims=1)  # [batch, 1, hidden_size]
         return SpanLogits(start, self._end_logits(hidden, chosen, places)[:, 0], self._impossible(hidden, start))
 
     def beam(self, hidden, places):
-        """SpanBeam; arguments as `call`. `beam_size` is at most the length."""
+        """SpanBeam; arguments as `call`."""
         start = self._logits(self.start(hidden)[..., 0], places)
-        start_scores, start_positions = tf.math.top_k(tf.nn.log_softmax(start), k=self.beam_size)
+        start_scores, start_positions = self._best(tf.nn.log_softmax(start) if self.joint else start)
         chosen = tf.gather(hidden, start_positions, batch_dims=1)  # [batch, beam, hidden_size]
-        end = tf.nn.log_softmax(self._end_logits(hidden, chosen, places))
-        end_scores, end_positions = tf.math.top_k(end, k=self.beam_size)
+        end = self._end_logits(hidden, chosen, places)
+        end_scores, end_positions = self._best(tf.nn.log_softmax(end) if self.joint else end)
         if not self.joint:  # the ends are the same for every start
             end_scores, end_positions = (
                 tf.repeat(values, self.beam_size, axis=1) for values in (end_scores, end_positions))
-        return SpanBeam(start_scores, start_positions, end_scores, end_positions, self._impossible(hidden, start))
+        no_answer = self._impossible(hidden, start)
+        if no_answer is None:
+            no_answer = self._first_token_score(hidden, start, places)
+        return SpanBeam(start_scores, start_positions, end_scores, end_positions, no_answer)
+
+    def _best(self, scores):
+        """The beam's scores and positions, [..., beam]."""
+        length = tf.shape(scores)[-1]
+        scores, positions = tf.math.top_k(scores, k=tf.minimum(self.beam_size, length))
+        room = [[0, 0]] * (scores.shape.rank - 1) + [[0, tf.maximum(self.beam_size - length, 0)]]
+        shape = [*scores.shape[:-1], self.beam_size]
+        return (tf.ensure_shape(tf.pad(scores, room, constant_values=-math.inf), shape),
+                tf.ensure_shape(tf.pad(positions, room), shape))
+
+    def _first_token_score(self, hidden, start, places):
+        """Score of the span that is [CLS] alone, float32 [batch]."""
+        end = self._end_logits(hidden, hidden[:, :1], places)[:, 0]
+        if self.joint:
+            start, end = tf.nn.log_softmax(start), tf.nn.log_softmax(end)
+        return start[:, 0] + end[:, 0]
 
     def _logits(self, logits, places):
-        return tf.cast(logits, tf.float32) + _FORBIDDEN * (places - 1)
+        return tf.cast(logits, tf.float32) + _FORBIDDEN * (tf.cast(places, tf.float32) - 1)
 
     def _end_logits(self, hidden, starts, places):
         """[batch, starts, length]; one row for all starts where the end does not depend on them."""
         if not self.joint:
             return self._logits(self.end(hidden)[:, None, :, 0], places[:, None])
-        shape = [tf.shape(starts)[0], tf.shape(starts)[1], tf.shape(hidden)[1], self.hidden_size]
-        pairs = tf.concat([tf.broadcast_to(starts[:, :, None], shape), tf.broadcast_to(hidden[:, None], shape)], -1)
-        return self._logits(self.end(gelu(self.end_hidden(pairs)))[..., 0], places[:, None])
+        # The layer on (start, token) side by side is a sum of two: the tokens' part is the same for all starts.
+        kernel, bias = (tf.cast(weight, hidden.dtype) for weight in (self.end_hidden.kernel, self.end_hidden.bias))
+        of_starts, of_tokens = starts @ kernel[:self.hidden_size], hidden @ kernel[self.hidden_size:] + bias
+        pairs = of_starts[:, :, None] + of_tokens[:, None]  # [batch, starts, length, _HIDDEN_SIZE]
+        return self._logits(self.end(gelu(pairs))[..., 0], places[:, None])
 
     def _impossible(self, hidden, start_logits):
         if self.impossible is None:
@@ -141,17 +165,18 @@ def question_answering_losses(logits, *, start_positions, end_positions, is_impo
 
     Args:
         logits: SpanLogits.
-        start_positions, end_positions: int32 [batch].
+        start_positions, end_positions: int32 [batch]; an example with -1 teaches nothing.
         is_impossible: bool or 0/1 [batch]; not read where the head has no such classifier.
         impossible_weight: factor of the loss of "is there an answer?".
 
     Returns:
         float32 [batch].
     """
-    start, end = (tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positions, logits=scores) for positions, scores
-                  in ((start_positions, logits.start), (end_positions, logits.end)))
+    is_asked = tf.cast(tf.convert_to_tensor(start_positions) >= 0, tf.float32)
+    start, end = (tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(positions, 0), logits=scores)
+                  for positions, scores in ((start_positions, logits.start), (end_positions, logits.end)))
     losses = (start + end) / 2
-    if logits.impossible is None:
-        return losses
-    return losses + impossible_weight * tf.nn.sigmoid_cross_entropy_with_logits(
-        labels=tf.cast(is_impossible, tf.float32), logits=logits.impossible)
+    if logits.impossible is not None:
+        losses += impossible_weight * tf.nn.sigmoid_cross_entropy_with_logits(
+            labels=tf.cast(is_impossible, tf.float32), logits=logits.impossible)
+    return losses * is_asked
