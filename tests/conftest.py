@@ -4,12 +4,18 @@ import os
 import random
 import sys
 
+import hypothesis
+
 # Set before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import numpy as np
 import pytest
+
+# The same examples in every run, however busy the machine is.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

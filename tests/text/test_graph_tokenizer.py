@@ -67,7 +67,7 @@ def test_broken_utf8_is_the_same_in_both(twins):
     assert twins.differences(texts) == []
 
 
-@hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=100)
 @hypothesis.given(texts=hypothesis.strategies.lists(cases.any_text | cases.any_bytes, max_size=8))
 def test_any_batch_of_text_or_bytes_is_the_same_in_both(twins, texts):
     assert twins.differences(texts) == []

@@ -80,13 +80,13 @@ def test_offsets_are_hugging_face_s_with_the_dropped_marks_added(mode):
 
 
 @needs_unicode_14
-@hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=150)
 @hypothesis.given(text=cases.any_text)
 def test_any_text_gives_the_ids_of_the_slow_definition(tokenizer, text):
     assert tokenizer.ids(text) == reference_ids(text, tokenizer.vocabulary)
 
 
-@hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=100)
 @hypothesis.given(text=cases.any_text)
 def test_each_offset_cuts_out_what_the_piece_was_made_from(tokenizer, text):
     tokens = tokenizer(text)

@@ -11,7 +11,7 @@ from electra_tf.errors import InputError
 from electra_tf.tasks.statistics.folds import fold_of_rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts=st.lists(st.integers(2, 17), min_size=1, max_size=5), folds=st.integers(2, 7), seed=st.integers(0, 99))
 def test_folds_are_equal_in_size_and_in_labels(counts, folds, seed):
     labels = [name for name, count in zip("abcde", counts) for _ in range(count)]
