@@ -30,6 +30,7 @@ _HOMES = {
     "electra_tf.tasks.multiple_choice": ("ElectraMultipleChoice",),
     "electra_tf.tasks.finetune": ("finetune", "task_of"),
     "electra_tf.tasks.glue_submission": ("write_submission", "zip_submissions"),
+    "electra_tf.tasks.evaluate": ("evaluate", "task_name_of"),
     "electra_tf.tasks.options": ("TextClassification", "Regression", "MultiLabel", "MultipleChoice", "Trials"),
     "electra_tf.tasks.statistics.trials": ("trials_table",),
     "electra_tf.tasks.statistics.comparison": ("compare_results",),

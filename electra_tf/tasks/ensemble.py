@@ -44,6 +44,7 @@ class ElectraEnsemble(TextTask):
         self.members = members
         self.encoder, self.preprocessor, self.pairs = first.encoder, first.preprocessor, first.pairs
         self.labels, self.num_outputs = first.labels, first.num_outputs
+        self.long_text, self.stride = first.long_text, first.stride
         self.built = True
 
     def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
