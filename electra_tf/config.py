@@ -301,7 +301,7 @@ class FineTuningConfig:
     >>> FineTuningConfig(batch_size=32, epochs=3.0).train_steps(67_349)   # 6315
     """
 
-    sequence_length: int = setting(128, "longest input in tokens; longer texts are truncated")
+    sequence_length: int = setting(128, "longest input in tokens")
     batch_size: int = setting(32, "examples in one update")
     epochs: float = setting(3.0, "passes over the training set")
     learning_rate: float = setting(3e-4, "peak learning rate")

@@ -32,21 +32,22 @@ def with_task_options(flags_class, tasks):
     return made
 
 
-def task_from(flags, tasks):
-    """The options of the task that `flags.task` names.
+def task_from(flags, tasks, *, name=None):
+    """The options of the task of a name; None for the one that `flags.task` names.
 
     Raises:
         InputError: no such task, an option of another task, or one that does not fit.
 
     >>> task_from(flags, TASKS)   # TextClassification(text_columns=("sentence",), label_column="label")
     """
-    if flags.task not in tasks:
-        raise unknown_name_error("--task", flags.task, tasks)
-    names = {field.name for task in tasks.values() for field in dataclasses.fields(task)}
-    given = {name: getattr(flags, name) for name in names if getattr(flags, name) not in _NOT_GIVEN}
-    chosen = tasks[flags.task]
-    for name in given:
-        if name not in {field.name for field in dataclasses.fields(chosen)}:
-            raise InputError(f"--{name} says nothing to --task={flags.task}; its options are "
+    name = flags.task if name is None else name
+    if name not in tasks:
+        raise unknown_name_error("--task", name, tasks)
+    options = {field.name for task in tasks.values() for field in dataclasses.fields(task)}
+    given = {option: getattr(flags, option) for option in options if getattr(flags, option) not in _NOT_GIVEN}
+    chosen = tasks[name]
+    for flag in given:
+        if flag not in {field.name for field in dataclasses.fields(chosen)}:
+            raise InputError(f"--{flag} says nothing to --task={name}; its options are "
                              f"{', '.join('--' + field.name for field in dataclasses.fields(chosen))}.")
     return chosen(**given)

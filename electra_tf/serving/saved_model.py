@@ -32,27 +32,22 @@ def served_module(classifier):
     Returns:
         tf.Module with `classify_texts` and `classify_ids`.
     """
-    preprocessor, labels = classifier.preprocessor, tf.constant(classifier.labels)
-    max_positions = classifier.encoder.config.max_positions
+    labels, max_positions = tf.constant(classifier.labels), classifier.encoder.config.max_positions
 
-    def answers(features):
-        logits = classifier(features, training=False)
+    def answers(logits):
         return {"labels": tf.gather(labels, tf.argmax(logits, axis=1)),
                 "probabilities": tf.nn.softmax(logits), "logits": logits}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name) for name in TEXT_INPUTS[classifier.pairs]])
     def classify_texts(*texts):
-        features = preprocessor(texts if len(texts) == 2 else texts[0])
-        # No longer than the longest text of the request: padding costs as much as text.
-        length = tf.maximum(tf.reduce_max(tf.reduce_sum(features["padding_mask"], axis=1)), 1)
-        return answers({name: values[:, :length] for name, values in features.items()})
+        return answers(classifier.text_outputs(texts if len(texts) == 2 else texts[0]))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
     def classify_ids(token_ids, segment_ids, padding_mask):
         message = f"token_ids are longer than the {max_positions} positions of the model"
         with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(token_ids)[1], max_positions, message)]):
             token_ids = tf.identity(token_ids)
-        return answers({"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask})
+        return answers(classifier(token_ids, segment_ids, padding_mask, training=False))
 
     module = tf.Module(name="served_classifier")
     # The plain variables, not the Keras model: that would write every weight a second time.
@@ -67,8 +62,9 @@ def export_saved_model(model, output):
 
     Its signature "serving_default" takes strings [batch] ("text", or "text_a" and "text_b" for pairs) and returns
     "labels" (strings), "probabilities" and "logits" (float32 [batch, labels]); "token_ids" takes token_ids, segment_ids
-    and padding_mask, int32 [batch, length], and returns the same. Long texts are cut inside. Beside it, export.json
-    describes inputs, outputs and labels.
+    and padding_mask, int32 [batch, length], and returns the same for each row. Long texts are cut inside, or read in
+    windows whose logits are pooled, as the classifier does. Beside it, export.json describes inputs, outputs and
+    labels.
 
     Args:
         model: model folder of a text classifier, or folder of a fine-tuning run.
@@ -113,16 +109,19 @@ def largest_difference(classifier, loaded):
         loaded: what tf.saved_model.load returns.
     """
     texts = sample_texts(classifier)
-    features = classifier.preprocessor(texts)
-    # As a graph, like `predict`: TensorFlow's optimizer of graphs rounds otherwise than eager execution.
-    expected = tf.function(classifier)(features, training=False)
+    features, encoded = classifier.preprocessor(texts), classifier.encode(texts).for_evaluation()
+    rows = np.arange(len(encoded))
     columns = texts if isinstance(texts, tuple) else (texts,)
-    answers = [
-        loaded.signatures[TEXT_SIGNATURE](**{
+    answers = {
+        TEXT_SIGNATURE: loaded.signatures[TEXT_SIGNATURE](**{
             name: tf.constant(column) for name, column in zip(TEXT_INPUTS[classifier.pairs], columns, strict=True)}),
-        loaded.signatures[IDS_SIGNATURE](**features)]
-    return max(float(np.abs(got - wanted).max()) for answer in answers for got, wanted in
-               ((answer["logits"], expected), (answer["probabilities"], tf.nn.softmax(expected))))
+        IDS_SIGNATURE: loaded.signatures[IDS_SIGNATURE](**features)}
+    # As a graph, like `predict`: TensorFlow's optimizer of graphs rounds otherwise than eager execution.
+    outputs = tf.function(classifier)
+    expected = {TEXT_SIGNATURE: outputs(encoded.batch(rows, batch_size=len(rows)), training=False),
+                IDS_SIGNATURE: outputs(features, training=False)}
+    return max(float(np.abs(answers[name][output] - wanted).max()) for name, logits in expected.items()
+               for output, wanted in (("logits", logits), ("probabilities", tf.nn.softmax(logits))))
 
 
 def _description(classifier, difference):
@@ -134,7 +133,7 @@ def _description(classifier, difference):
         "outputs": {"labels": "string [batch]", "probabilities": "float32 [batch, labels]",
                     "logits": "float32 [batch, labels]"},
         "labels": list(classifier.labels), "pairs": classifier.pairs,
-        "sequence_length": classifier.preprocessor.sequence_length,
+        "sequence_length": classifier.preprocessor.sequence_length, "long_text": classifier.long_text,
         "max_positions": classifier.encoder.config.max_positions,
         "vocabulary_hash": classifier.preprocessor.vocabulary.hash,
         "largest_difference_from_keras": difference}

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.tasks.text_batches import text_columns
+from electra_tf.tasks.text_batches import encode_texts, text_columns
 from electra_tf.text.tokenizer import Tokenizer
 
 _STEPS_AT_ONCE = 32
@@ -36,7 +36,7 @@ class Attributions:
     Attributes:
         label: name of the label.
         pieces: list of PieceAttribution in the order of the text, without [CLS] and [SEP], which add nothing; pieces
-            that were cut off because the text is too long are missing.
+            beyond the first window of a long text are missing.
         logit: the label's logit for the text.
         baseline_logit: the same for the baseline. The values add up to logit - baseline_logit, up to the error of
             `steps`.
@@ -73,7 +73,8 @@ def text_attributions(classifier, text, *, label=None, steps=32):
     """
     if steps < 1:
         raise InputError(f"steps={steps} must be 1 or more.")
-    features = classifier.encode([text]).batch(np.array([0]), batch_size=1)
+    encoded = encode_texts(classifier.preprocessor, text_columns([text], pairs=classifier.pairs))
+    features = encoded.batch(np.array([0]), batch_size=1)
     token_ids = features["token_ids"]
     vocabulary, table = classifier.preprocessor.vocabulary, classifier.encoder.embeddings.word_embeddings
     is_special = np.isin(token_ids, (vocabulary.cls_id, vocabulary.sep_id, vocabulary.pad_id))

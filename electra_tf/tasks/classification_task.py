@@ -25,6 +25,7 @@ class ClassificationTask(FineTuningTask):
         return ElectraTextClassifier.from_preset(
             folder, labels=label_names(train.labels), sequence_length=config.sequence_length,
             pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
+            long_text=self.options.long_text, stride=self.options.stride,
             dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
 
     def load_model(self, folder):

@@ -14,6 +14,11 @@ from electra_tf.tasks.text_task import TextTask
 _MEMBERS = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier)}
 
 
+def _what_must_agree(member):
+    return (type(member), member.labels, member.pairs, member.preprocessor.vocabulary.hash, member.long_text,
+            member.stride)
+
+
 class ElectraEnsemble(TextTask):
     """Answers with the mean of the logits of its members, which were tuned for one task; it is not trained itself.
 
@@ -33,18 +38,26 @@ class ElectraEnsemble(TextTask):
         if type(first) not in _MEMBERS.values():
             raise InputError(f"models of kind {first.KIND!r} make no ensemble; expected {', '.join(_MEMBERS)}.")
         for member in members[1:]:
-            if (type(member), member.labels, member.pairs, member.preprocessor.vocabulary.hash) != (
-                    type(first), first.labels, first.pairs, first.preprocessor.vocabulary.hash):
-                raise InputError("the members of an ensemble must be of one task, with the same labels and vocabulary.")
+            if _what_must_agree(member) != _what_must_agree(first):
+                raise InputError("the members of an ensemble must be of one task, with the same labels and vocabulary, "
+                                 "and read long texts alike.")
         self.members = members
         self.encoder, self.preprocessor, self.pairs = first.encoder, first.preprocessor, first.pairs
         self.labels, self.num_outputs = first.labels, first.num_outputs
+        self.long_text, self.stride = first.long_text, first.stride
         self.built = True
 
     def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
         """The mean of the members' logits, float32 [batch, outputs]; arguments as ElectraEncoder."""
         logits = [member(inputs, segment_ids, padding_mask, training=False) for member in self.members]
         return tf.add_n(logits) / len(logits)
+
+    def encode(self, x):
+        return self.members[0].encode(x)
+
+    def text_outputs(self, texts):
+        """The mean of the members' logits for strings, all in the graph; see FirstTokenTask."""
+        return tf.add_n([member.text_outputs(texts) for member in self.members]) / len(self.members)
 
     def fit(self, *arguments, **kwargs):
         raise InputError("an ensemble is not trained; train its members.")

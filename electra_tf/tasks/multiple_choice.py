@@ -10,6 +10,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import unpack_inputs
 from electra_tf.objective.random_bits import RandomSource
 from electra_tf.tasks.first_token_task import FirstTokenTask
+from electra_tf.tasks.options import TRUNCATE
 from electra_tf.tasks.text_batches import FEATURES, EncodedTexts, encode_texts
 
 
@@ -59,6 +60,8 @@ class ElectraMultipleChoice(FirstTokenTask):
     def __init__(self, encoder, *, num_choices=None, **kwargs):
         if num_choices is not None and num_choices < 2:
             raise InputError(f"num_choices={num_choices} must be 2 or more.")
+        if kwargs.get("long_text", TRUNCATE) != TRUNCATE:
+            raise InputError(f"long_text={kwargs['long_text']!r}: multiple choice cuts long texts; leave it out.")
         super().__init__(encoder, num_outputs=1, **{**kwargs, "pairs": True, "head_hidden_layer": True})
         self.num_choices = num_choices
 

@@ -9,6 +9,10 @@ from electra_tf.tasks.tagging.options import TokenClassification
 
 _TEXTS = ("column of the texts, or two for pairs: sentence1,sentence2; numbers (0, -1) for a file without a line of "
           "names")
+TRUNCATE, MEAN, MAX, FIRST = LONG_TEXT = ("truncate", "mean", "max", "first")
+_LONG_TEXT = ("what becomes of texts longer than --sequence_length: truncate cuts them; else windows of them are "
+              "trained on, and the mean or the max of all windows answers, or the first one")
+_STRIDE = "pieces from the start of one window of a long text to that of the next; left out, the task's usual overlap"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,10 +24,13 @@ class TextClassification:
 
     text_columns: tuple[str, ...] = setting((), _TEXTS)
     label_column: str = setting("", "column of the labels")
+    long_text: str = setting(TRUNCATE, _LONG_TEXT)
+    stride: int | None = setting(None, _STRIDE)
     name = "text_classification"
 
     def __post_init__(self):
         _check_columns(self)
+        check_long_text(self.long_text, self.stride)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +42,13 @@ class Regression:
 
     text_columns: tuple[str, ...] = setting((), _TEXTS)
     label_column: str = setting("", "column of the labels")
+    long_text: str = setting(TRUNCATE, _LONG_TEXT)
+    stride: int | None = setting(None, _STRIDE)
     name = "regression"
 
     def __post_init__(self):
         _check_columns(self)
+        check_long_text(self.long_text, self.stride)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +61,13 @@ class MultiLabel:
     text_columns: tuple[str, ...] = setting((), _TEXTS)
     label_column: str = setting("", "column of the labels")
     label_separator: str = setting("|", "what stands between two labels of one text")
+    long_text: str = setting(TRUNCATE, _LONG_TEXT)
+    stride: int | None = setting(None, _STRIDE)
     name = "multi_label"
 
     def __post_init__(self):
         _check_columns(self)
+        check_long_text(self.long_text, self.stride)
         require(self.label_separator != "", "label_separator='' must be one character or more.")
 
 
@@ -104,6 +117,15 @@ class Trials:
     @property
     def count(self):
         return self.folds or self.num_trials
+
+
+def check_long_text(long_text, stride):
+    """InputError for what is no way to read long texts, or no stride."""
+    require(long_text in LONG_TEXT, f"long_text={long_text!r} must be one of {', '.join(LONG_TEXT)}.")
+    require(stride is None or isinstance(stride, int) and stride >= 1,
+            f"stride={stride!r} must be a whole number from 1 up.")
+    require(stride is None or long_text != TRUNCATE,
+            f"stride={stride} says nothing to long_text={TRUNCATE!r}; choose {MEAN}, {MAX} or {FIRST} with it.")
 
 
 def _check_columns(task):

@@ -31,6 +31,7 @@ class RegressionTask(FineTuningTask):
         return ElectraTextRegressor.from_preset(
             folder, score_range=(min(scores), max(scores)), sequence_length=config.sequence_length,
             pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
+            long_text=self.options.long_text, stride=self.options.stride,
             dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
 
     def load_model(self, folder):

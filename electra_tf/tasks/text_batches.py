@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 
-_TEXTS_AT_ONCE = 1024
+TEXTS_AT_ONCE = 1024
 # Texts of similar length share a batch: sorted within windows of this many batches, so that the order stays random.
 _BATCHES_PER_WINDOW = 50
 # Lengths are rounded up, so that few different shapes occur (each is prepared anew by the CPU's matrix library).
@@ -53,6 +53,18 @@ class EncodedTexts:
         """The pieces of the longest of some rows, rounded up."""
         longest = int(self.lengths[rows].max(initial=1))
         return min(-(-longest // _LENGTH_STEP) * _LENGTH_STEP, self.token_ids.shape[-1])
+
+    def of_epoch(self, *, seed, epoch):
+        """The EncodedTexts that one epoch of training reads."""
+        return self
+
+    def for_evaluation(self):
+        """The EncodedTexts that answers come from."""
+        return self
+
+    def evaluation_batches(self, order, *, batch_size):
+        """Texts in their order, cut into batches."""
+        return np.split(order, range(batch_size, len(order), batch_size)) if len(order) else []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,18 +132,36 @@ def encode_texts(preprocessor, columns):
     >>> encode_texts(preprocessor, (["a fine film", "a bore"],)).lengths   # [5, 4]
     """
     parts = []
-    for start in range(0, len(columns[0]), _TEXTS_AT_ONCE):
-        chunk = tuple(column[start:start + _TEXTS_AT_ONCE] for column in columns)
-        features = preprocessor(chunk if len(chunk) == 2 else chunk[0])
-        lengths = np.sum(features["padding_mask"], axis=1, dtype=np.int32)
-        parts.append((features["token_ids"].numpy()[:, :lengths.max()],
-                      features["segment_ids"].numpy()[:, :lengths.max()], lengths))
-    longest = max((int(lengths.max()) for *_, lengths in parts), default=1)
-    token_ids, segment_ids = (
-        np.concatenate([np.zeros((0, longest), np.int32),
-                        *(np.pad(part[place], [(0, 0), (0, longest - part[place].shape[1])]) for part in parts)])
-        for place in (0, 1))
-    return EncodedTexts(token_ids, segment_ids, np.concatenate([np.zeros(0, np.int32), *(part[2] for part in parts)]))
+    for start in range(0, len(columns[0]), TEXTS_AT_ONCE):
+        chunk = tuple(column[start:start + TEXTS_AT_ONCE] for column in columns)
+        parts.append(encoded_rows(preprocessor(chunk if len(chunk) == 2 else chunk[0])))
+    return joined_rows(parts)
+
+
+def encoded_rows(features):
+    """EncodedTexts of what a preprocessor returns, cut at the longest row."""
+    lengths = np.sum(features["padding_mask"], axis=1, dtype=np.int32)
+    longest = lengths.max(initial=1)
+    return EncodedTexts(features["token_ids"].numpy()[:, :longest], features["segment_ids"].numpy()[:, :longest],
+                        lengths)
+
+
+def without_padding(features):
+    """Features cut at the longest row, in the graph: padding costs as much as text."""
+    length = tf.maximum(tf.reduce_max(tf.reduce_sum(features["padding_mask"], axis=1)), 1)
+    return {name: values[:, :length] for name, values in features.items()}
+
+
+def joined_rows(parts):
+    """One EncodedTexts of several."""
+    longest = max((part.token_ids.shape[1] for part in parts), default=1)
+
+    def joined(name):
+        rows = [np.pad(part, [(0, 0), (0, longest - part.shape[1])])
+                for part in (getattr(part, name) for part in parts)]
+        return np.concatenate([np.zeros((0, longest), np.int32), *rows])
+    return EncodedTexts(joined("token_ids"), joined("segment_ids"),
+                        np.concatenate([np.zeros(0, np.int32), *(part.lengths for part in parts)]))
 
 
 def epoch_batches(lengths, *, batch_size, seed, epoch):
@@ -169,10 +199,11 @@ def training_dataset(encoded, labels, *, batch_size, seed):
     def batches():
         epoch = 0
         while True:
-            for rows in epoch_batches(encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch):
-                yield _labelled_batch(encoded, labels, rows, batch_size)
+            texts = encoded.of_epoch(seed=seed, epoch=epoch)
+            for rows in epoch_batches(texts.lengths, batch_size=batch_size, seed=seed, epoch=epoch):
+                yield _labelled_batch(texts, labels, rows, batch_size)
             epoch += 1
-    return _dataset(batches, encoded, labels)
+    return _dataset(batches, encoded.of_epoch(seed=seed, epoch=0), labels)
 
 
 def evaluation_dataset(encoded, labels=None, *, batch_size):
@@ -181,28 +212,29 @@ def evaluation_dataset(encoded, labels=None, *, batch_size):
     Returns:
         tf.data.Dataset of (features, labels); labels are zeros where none are given.
     """
-    order = evaluation_order(encoded)
     labels = np.zeros(len(encoded), np.int32) if labels is None else labels
+    texts = encoded.for_evaluation()
+    batches_of_rows = texts.evaluation_batches(evaluation_order(encoded), batch_size=batch_size)
 
     def batches():
-        for start in range(0, len(order), batch_size):
-            yield _labelled_batch(encoded, labels, order[start:start + batch_size], batch_size)
-    dataset = _dataset(batches, encoded, labels)
-    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
+        for rows in batches_of_rows:
+            yield _labelled_batch(texts, labels, rows, batch_size)
+    dataset = _dataset(batches, texts, labels)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches_of_rows)))
 
 
 def evaluation_order(encoded):
     """The places of the texts in the order in which `evaluation_dataset` has them."""
-    return np.argsort(encoded.lengths, kind="stable")
+    return np.argsort(encoded.for_evaluation().lengths, kind="stable")
 
 
 def _labelled_batch(encoded, labels, rows, batch_size):
     features = encoded.batch(rows, batch_size=batch_size)
-    length = features["token_ids"].shape[-1]
+    filled_rows, length = len(features["token_ids"]), features["token_ids"].shape[-1]
 
     def of_batch(values):
         chosen = values.values[rows, :length] if isinstance(values, PieceLabels) else values[rows]
-        return np.concatenate([chosen, np.zeros((batch_size - len(rows), *chosen.shape[1:]), chosen.dtype)])
+        return np.concatenate([chosen, np.zeros((filled_rows - len(rows), *chosen.shape[1:]), chosen.dtype)])
     return features, tf.nest.map_structure(of_batch, labels)
 
 

@@ -107,7 +107,7 @@ def pack(first, second=None, *, sequence_length, vocabulary):
     >>> pack(tf.ragged.constant([[7, 8, 9]]), sequence_length=4, vocabulary=vocabulary)["token_ids"]   # [[2, 7, 8, 3]]
     """
     second = first[:, :0] if second is None else second
-    num_first, num_second = _kept_lengths(first.row_lengths(), second.row_lengths(), sequence_length)
+    num_first, num_second = kept_lengths(first.row_lengths(), second.row_lengths(), sequence_length)
     num_first, num_second = num_first[:, None], num_second[:, None]  # [batch, 1]
     position = tf.range(sequence_length)[None]  # [1, length]
     first_end = num_first + 1  # where the first [SEP] stands
@@ -130,7 +130,7 @@ def _pieces_at(pieces, positions, sequence_length):
     return tf.gather(dense, positions, batch_dims=1)
 
 
-def _kept_lengths(num_first, num_second, sequence_length):
+def kept_lengths(num_first, num_second, sequence_length):
     """How many pieces of each text fit, int32 [batch]: closed form of "the longer one loses a piece until both fit"."""
     num_first, num_second = tf.cast(num_first, tf.int32), tf.cast(num_second, tf.int32)
     room = tf.where(num_second > 0, sequence_length - 3, sequence_length - 2)

@@ -1,0 +1,74 @@
+"""A tuned model scored on labelled files: the run's own numbers come back, and what does not fit is refused."""
+
+import json
+
+import pytest
+
+from experiments import evaluate, finetune, job
+from tests.tasks.tiny import reviews, save_networks, write_tsv
+
+OPTIONS = ("--text_columns=sentence", "--label_column=label")
+
+
+def run(module, *flags, code=0):
+    """A job as from the command line, in this process."""
+    with pytest.raises(SystemExit) as ended:
+        job.run_job(module.main, module.Flags, [f"{module.__name__.rpartition('.')[2]}.py", *flags])
+    assert ended.value.code == code
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """The folder of a run that reads long texts in windows, on sets whose texts are mostly longer than a window."""
+    folder = tmp_path_factory.mktemp("tuned")
+    save_networks(folder / "pretrained")
+    for name, count, seed in (("train", 200, 0), ("validation", 50, 1)):
+        texts, labels = reviews(count, seed=seed)
+        write_tsv(folder / f"{name}.tsv", [f"{'the film ' * 5}{text}" for text in texts], labels)
+    run(finetune, f"--train={folder}/train.tsv", f"--validation={folder}/validation.tsv", *OPTIONS, "--long_text=max",
+        "--stride=7", f"--model={folder}/pretrained", f"--output={folder}/run", "--random_weights",
+        "--sequence_length=14", "--batch_size=16", "--epochs=5", "--learning_rate=6e-3", "--layer_decay=0.9")
+    return folder
+
+
+def test_a_run_is_scored_again_as_it_scored_itself(tuned, tmp_path, capsys):
+    run(evaluate, f"--model={tuned}/run", f"--data={tuned}/validation.tsv", *OPTIONS, f"--output={tmp_path}/scores")
+    result, of_run = (json.loads((folder / "result.json").read_text())
+                      for folder in (tmp_path / "scores", tuned / "run"))
+    trial, = of_run["trials"]
+    assert result["metrics"] == trial["metrics"] and result["score"] == of_run["median"] > 0.8
+    assert (result["task"], result["metric"], result["examples"]) == ("text_classification", "accuracy", 50)
+    assert result["inputs"]["data"] == of_run["inputs"]["validation"] and result["versions"]["tensorflow"]
+    predictions = [folder / "predictions.jsonl" for folder in (tmp_path / "scores", tuned / "run" / "trials" / "0")]
+    assert predictions[0].read_text() == predictions[1].read_text()
+    assert (tmp_path / "scores" / "scores.png").stat().st_size > 1000
+    out = capsys.readouterr().out
+    assert f"text_classification: accuracy {result['score']:.4f}, macro_f1 " in out
+    settings = json.loads((tuned / "run" / "model" / "config.json").read_text())
+    assert '"long_text": "max"' in json.dumps(settings) and '"stride": 7' in json.dumps(settings)
+
+
+@pytest.mark.parametrize("flags, message", [
+    (["--data=unlabelled.tsv"], "unlabelled.tsv, line 1: column 'label' does not exist; the columns are sentence"),
+    (["--data=other.tsv"], "other.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
+    (["--data=other.tsv", "--text_columns=label"], "this classifier takes single texts and got pairs"),
+    (["--data=no.tsv"], "no.tsv cannot be read: No such file or directory"),
+    (["--data=other.tsv", "--model={tuned}/pretrained"],
+     "holds a model of kind 'discriminator', which was not tuned for a task; fine-tune it first"),
+    (["--data=other.tsv", "--model=nowhere"], "nowhere is not a model folder"),
+    (["--data=other.tsv", "--label_separator=,"], "--label_separator says nothing to --task=text_classification"),
+    (["--data=other.tsv", "--long_text=mean"], "long_text='mean': the model was tuned with 'max'; leave it out"),
+    (["--data=good.tsv", "--output=."], "holds other work"),
+])
+def test_what_does_not_fit_is_refused_and_nothing_is_left(tuned, tmp_path, monkeypatch, capsys, flags, message):
+    monkeypatch.chdir(tmp_path)
+    write_tsv(tmp_path / "good.tsv", ["a", "b"], ["pos", "neg"])
+    write_tsv(tmp_path / "other.tsv", ["a", "b"], ["pos", "mixed"])
+    (tmp_path / "unlabelled.tsv").write_text("sentence\na\n")
+    before = sorted(tmp_path.iterdir())
+    flags = [flag.format(tuned=tuned) for flag in flags]
+    usual = [f"--model={tuned}/run", "--output=scores", *OPTIONS]
+    run(evaluate, *usual, *flags, code=2)
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
