@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.files import require_new_file, write_bytes_atomically, write_json_atomically
-from electra_tf.serving.saved_model import IDS_INPUTS, IDS_SIGNATURE, sample_texts
+from electra_tf.serving.saved_model import IDS_INPUTS, IDS_SIGNATURE, OUTPUT_FORMS, output_names, sample_texts
 from electra_tf.tasks.run_models import model_folder_of
-from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.task_models import load_text_model
 
 # What each form may differ from Keras in its probabilities; more shows a conversion that went wrong.
 LARGEST_DIFFERENCES = {"float32": 1e-5, "float16": 1e-2, "int8": 0.2}
@@ -43,7 +43,7 @@ def export_litert(model, output, *, quantization="float32"):
     description_path = output.with_name(output.name + ".json")
     for path in (output, description_path):
         require_new_file(path)
-    classifier = ElectraTextClassifier.from_preset(model_folder_of(model))
+    classifier = load_text_model(model_folder_of(model))
     content = _converted(classifier, quantization)
     difference = _largest_difference(classifier, content)
     if not difference <= LARGEST_DIFFERENCES[quantization]:
@@ -52,7 +52,7 @@ def export_litert(model, output, *, quantization="float32"):
                          f"was written.")
     write_json_atomically(description_path, {
         "signature": IDS_SIGNATURE, "inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]"),
-        "outputs": {"logits": "float32 [batch, labels]", "probabilities": "float32 [batch, labels]"},
+        "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier) if name != "labels"},
         "labels": list(classifier.labels), "pairs": classifier.pairs, "quantization": quantization,
         "sequence_length": classifier.preprocessor.sequence_length,
         "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference})
@@ -64,8 +64,7 @@ def _converted(classifier, quantization):
     """The bytes of the file. The way leads through a SavedModel: the converter's other entrances lose the weights."""
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
     def classify(token_ids, segment_ids, padding_mask):
-        logits = classifier(token_ids, segment_ids, padding_mask, training=False)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+        return _numbers(classifier, classifier(token_ids, segment_ids, padding_mask, training=False))
 
     module = tf.Module()
     module.weights, module.classify = [weight.value for weight in classifier.weights], classify
@@ -80,9 +79,15 @@ def _converted(classifier, quantization):
 
 
 def _largest_difference(classifier, content):
-    """Between the probabilities of the file and of Keras, on sample texts."""
+    """Between the probabilities (a regressor's outputs) of the file and of Keras, on sample texts."""
     features = {name: values.numpy() for name, values in classifier.preprocessor(sample_texts(classifier)).items()}
     interpreter = tf.lite.Interpreter(model_content=content)
     answers = interpreter.get_signature_runner(IDS_SIGNATURE)(**features)
-    expected = tf.nn.softmax(classifier(features, training=False))
-    return float(np.abs(answers["probabilities"] - expected).max())
+    expected = _numbers(classifier, classifier(features, training=False))
+    name = "probabilities" if "probabilities" in expected else "logits"
+    return float(np.abs(answers[name] - expected[name]).max())
+
+
+def _numbers(classifier, logits):
+    """What an export returns, without the strings, which the format lacks."""
+    return {name: values for name, values in classifier.served_outputs(logits).items() if name != "labels"}

@@ -4,19 +4,19 @@ import pathlib
 
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
-from electra_tf.serving.classification import ExportedClassification, KerasClassification, is_export
+from electra_tf.serving.text_models import ExportedTextModel, KerasTextModel, is_export
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
-from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.task_models import TEXT_MODELS
 from electra_tf.text.vocabulary import MASK
 
 
 class Predictor:
-    """Classifies texts (a tuned model or its SavedModel), tags their words or answers questions by a piece of a text
-    (tuned models), fills [MASK] (a generator), or judges which words were replaced (a discriminator); a pretraining run
-    holds the last two and uses the generator where a text has a [MASK].
+    """Classifies or scores texts (a tuned model or its SavedModel), tags their words or answers questions by a piece of
+    a text (tuned models), fills [MASK] (a generator), or judges which words were replaced (a discriminator); a
+    pretraining run holds the last two and uses the generator where a text has a [MASK].
 
     Args:
         model: run folder, model folder, folder of an exported SavedModel, or a shipped name.
@@ -36,7 +36,7 @@ class Predictor:
         self.takes_pairs = False
         folder = pathlib.Path(model)
         if is_export(folder):
-            self._answer = ExportedClassification(folder)
+            self._answer = ExportedTextModel(folder)
             self.takes_pairs = self._answer.takes_pairs
             return
         if all((folder / kind / "config.json").is_file() for kind in ("generator", "discriminator")):
@@ -46,8 +46,8 @@ class Predictor:
             return
         folder = model_folder_of(folder)
         kind = load_model_folder(folder).kind
-        if kind == ElectraTextClassifier.KIND:
-            self._answer = KerasClassification(folder)
+        if kind in TEXT_MODELS:
+            self._answer = KerasTextModel(folder)
             self.takes_pairs = self._answer.takes_pairs
         elif kind == ElectraTokenClassifier.KIND:
             self._answer = ElectraTokenClassifier.from_preset(folder).predict
@@ -70,7 +70,8 @@ class Predictor:
             texts: list of str; of pairs (first, second) where `takes_pairs`.
 
         Returns:
-            List of Classification, TaggedText, QuestionAnswer, FilledMasks or JudgedWords, one for each text.
+            List of Classification, LabelSet, Score, TaggedText, QuestionAnswer, FilledMasks or JudgedWords, one for
+            each text.
 
         >>> Predictor("runs/small/generator").predict(["a [MASK] film"])[0].masks[0][0].piece   # 'good'
         """

@@ -1,4 +1,4 @@
-"""A tuned classifier as a SavedModel: strings in, labels out, for TensorFlow Serving or a TensorFlow with text ops."""
+"""A tuned model as a SavedModel: strings in, labels or scores out, for TensorFlow Serving or plain TensorFlow."""
 
 import json
 import pathlib
@@ -9,13 +9,15 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, write_json_atomically
 from electra_tf.tasks.run_models import model_folder_of
-from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.task_models import load_text_model
 
 LARGEST_DIFFERENCE = 1e-5
 VERSION = "1"  # TensorFlow Serving takes the folder with the highest number
 DESCRIPTION_FILE = "export.json"
 TEXT_SIGNATURE, IDS_SIGNATURE = "serving_default", "token_ids"
 TEXT_INPUTS = {False: ("text",), True: ("text_a", "text_b")}
+OUTPUT_FORMS = {"labels": "string [batch]", "probabilities": "float32 [batch, labels]", "scores": "float32 [batch]",
+                "logits": "float32 [batch, labels]"}
 IDS_INPUTS = ("token_ids", "segment_ids", "padding_mask")
 
 # What an export must answer as Keras does: usual texts, and those that break careless programs.
@@ -27,16 +29,12 @@ def served_module(classifier):
     """The functions of an export, over one set of weights.
 
     Args:
-        classifier: ElectraTextClassifier.
+        classifier: a model of whole texts: ElectraTextClassifier, ElectraTextRegressor, ...
 
     Returns:
         tf.Module with `classify_texts` and `classify_ids`.
     """
-    labels, max_positions = tf.constant(classifier.labels), classifier.encoder.config.max_positions
-
-    def answers(logits):
-        return {"labels": tf.gather(labels, tf.argmax(logits, axis=1)),
-                "probabilities": tf.nn.softmax(logits), "logits": logits}
+    max_positions, answers = classifier.encoder.config.max_positions, classifier.served_outputs
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name) for name in TEXT_INPUTS[classifier.pairs]])
     def classify_texts(*texts):
@@ -52,7 +50,6 @@ def served_module(classifier):
     module = tf.Module(name="served_classifier")
     # The plain variables, not the Keras model: that would write every weight a second time.
     module.weights = [weight.value for weight in classifier.weights]
-    module.labels = labels
     module.classify_texts, module.classify_ids = classify_texts, classify_ids
     return module
 
@@ -61,7 +58,8 @@ def export_saved_model(model, output):
     """Writes a tuned classifier as `output`/1, the version folder that TensorFlow Serving loads, and compares it.
 
     Its signature "serving_default" takes strings [batch] ("text", or "text_a" and "text_b" for pairs) and returns
-    "labels" (strings), "probabilities" and "logits" (float32 [batch, labels]); "token_ids" takes token_ids, segment_ids
+    "labels" (strings), "probabilities" and "logits" (float32 [batch, labels]) of a classifier, the last two of a
+    multi-label one, "scores" (float32 [batch]) and "logits" of a regressor; "token_ids" takes token_ids, segment_ids
     and padding_mask, int32 [batch, length], and returns the same for each row. Long texts are cut inside, or read in
     windows whose logits are pooled, as the classifier does. Beside it, export.json describes inputs, outputs and
     labels.
@@ -79,7 +77,7 @@ def export_saved_model(model, output):
 
     >>> export_saved_model("runs/polarity", "served/polarity")   # PosixPath('served/polarity/1')
     """
-    classifier = ElectraTextClassifier.from_preset(model_folder_of(model))
+    classifier = load_text_model(model_folder_of(model))
     with new_folder(output) as folder:
         save(served_module(classifier), folder / VERSION)
         difference = largest_difference(classifier, tf.saved_model.load(str(folder / VERSION)))
@@ -96,6 +94,11 @@ def save(module, folder):
         module, str(folder), signatures={TEXT_SIGNATURE: module.classify_texts, IDS_SIGNATURE: module.classify_ids})
 
 
+def output_names(classifier):
+    """What an export returns, by name."""
+    return list(classifier.served_outputs(tf.zeros([1, classifier.num_outputs])))
+
+
 def sample_texts(classifier):
     """What `preprocessor` takes: the sample texts, or pairs of them."""
     return (list(_SAMPLES), list(reversed(_SAMPLES))) if classifier.pairs else list(_SAMPLES)
@@ -105,7 +108,7 @@ def largest_difference(classifier, loaded):
     """Between a loaded SavedModel and Keras, over both signatures and all numbers of the sample texts.
 
     Args:
-        classifier: ElectraTextClassifier.
+        classifier: a model of whole texts.
         loaded: what tf.saved_model.load returns.
     """
     texts = sample_texts(classifier)
@@ -121,7 +124,7 @@ def largest_difference(classifier, loaded):
     expected = {TEXT_SIGNATURE: outputs(encoded.batch(rows, batch_size=len(rows)), training=False),
                 IDS_SIGNATURE: outputs(features, training=False)}
     return max(float(np.abs(answers[name][output] - wanted).max()) for name, logits in expected.items()
-               for output, wanted in (("logits", logits), ("probabilities", tf.nn.softmax(logits))))
+               for output, wanted in classifier.served_outputs(logits).items() if wanted.dtype == tf.float32)
 
 
 def _description(classifier, difference):
@@ -130,9 +133,8 @@ def _description(classifier, difference):
         "signatures": {
             TEXT_SIGNATURE: {"inputs": dict.fromkeys(names, "string [batch]")},
             IDS_SIGNATURE: {"inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]")}},
-        "outputs": {"labels": "string [batch]", "probabilities": "float32 [batch, labels]",
-                    "logits": "float32 [batch, labels]"},
-        "labels": list(classifier.labels), "pairs": classifier.pairs,
+        "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier)},
+        "answers_as": classifier.answers_as, "labels": list(classifier.labels), "pairs": classifier.pairs,
         "sequence_length": classifier.preprocessor.sequence_length, "long_text": classifier.long_text,
         "max_positions": classifier.encoder.config.max_positions,
         "vocabulary_hash": classifier.preprocessor.vocabulary.hash,

@@ -11,7 +11,7 @@ from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.tasks.text_task import TextTask
 
-_MEMBERS = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier)}
+MEMBERS = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier)}
 
 
 def _what_must_agree(member):
@@ -35,8 +35,8 @@ class ElectraEnsemble(TextTask):
         super().__init__(name=name, **kwargs)
         members = list(members)
         first = members[0]
-        if type(first) not in _MEMBERS.values():
-            raise InputError(f"models of kind {first.KIND!r} make no ensemble; expected {', '.join(_MEMBERS)}.")
+        if type(first) not in MEMBERS.values():
+            raise InputError(f"models of kind {first.KIND!r} make no ensemble; expected {', '.join(MEMBERS)}.")
         for member in members[1:]:
             if _what_must_agree(member) != _what_must_agree(first):
                 raise InputError("the members of an ensemble must be of one task, with the same labels and vocabulary, "
@@ -71,6 +71,13 @@ class ElectraEnsemble(TextTask):
     def answers(self, logits):
         return self.members[0].answers(logits)
 
+    @property
+    def answers_as(self):
+        return self.members[0].KIND
+
+    def served_outputs(self, logits):
+        return self.members[0].served_outputs(logits)
+
     def default_metrics(self):
         return self.members[0].default_metrics()
 
@@ -99,6 +106,6 @@ class ElectraEnsemble(TextTask):
         for number in range(saved.extra["members"]):
             prefix = f"member_{number}/"
             weights = {name.removeprefix(prefix): array for name, array in saved.starting_with(prefix).items()}
-            members.append(_MEMBERS[saved.extra["of"]].from_saved(
+            members.append(MEMBERS[saved.extra["of"]].from_saved(
                 dataclasses.replace(saved, kind=saved.extra["of"], weights=weights)))
         return cls(members)

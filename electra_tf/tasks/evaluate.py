@@ -56,11 +56,11 @@ def task_name_of(model):
 
 
 def _require_same_settings(model, task):
-    """Refuses an option that belongs to the model and is another there, such as how long texts are read."""
+    """Refuses another way to read long texts than the model's."""
     for field in dataclasses.fields(task):
         given = getattr(task, field.name)
         used = getattr(model, field.name, given)
-        if given not in (field.default, used):
+        if field.name in ("long_text", "stride") and given not in (field.default, used):
             raise InputError(f"{field.name}={given!r}: the model was tuned with {used!r}; leave it out.")
 
 

@@ -9,6 +9,7 @@ from electra_tf.config import to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.classification_task import ClassificationTask
+from electra_tf.tasks.ensemble import MEMBERS
 from electra_tf.tasks.multi_label_task import MultiLabelTask
 from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
 from electra_tf.tasks.options import (
@@ -109,6 +110,8 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
     settings_of_trials = [Setting(tuned, config, chosen, source, not random_weights, metric)
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
+    if trials.ensemble and first.KIND not in MEMBERS:
+        raise InputError(f"ensemble=True: models of kind {first.KIND!r} make no ensemble; leave it out.")
     examples = [setting.examples(first) for setting in settings_of_trials]
 
     settings = {"task": name or task.name, **dataclasses.asdict(task), "train": str(train),

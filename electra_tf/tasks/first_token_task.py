@@ -110,6 +110,11 @@ class FirstTokenTask(TextTask):
                              f"tf.data.Dataset of strings.")
         return features
 
+    @property
+    def answers_as(self):
+        """The kind of model whose answers these are."""
+        return self.KIND
+
     def weights_by_name(self):
         """Name -> variable: the encoder's under "encoder/", the head's under "classifier/" and "classifier_hidden/"."""
         hidden = {} if self.hidden_layer is None else named_weights(self.hidden_layer, prefix="classifier_hidden/")

@@ -45,6 +45,10 @@ class ElectraMultiLabelClassifier(FirstTokenTask):
         """The probability of each label, float32 [batch, labels]."""
         return tf.nn.sigmoid(logits)
 
+    def served_outputs(self, logits):
+        """What an export returns for logits: name -> tensor."""
+        return {"probabilities": self.answers(logits), "logits": logits}
+
     def default_metrics(self):
         return [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
 

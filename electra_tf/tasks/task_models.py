@@ -15,6 +15,26 @@ MODEL_OF = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRe
                                             ElectraEnsemble)}
 
 
+# What reads whole texts and can be exported.
+TEXT_MODELS = tuple(model.KIND for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier,
+                                             ElectraEnsemble))
+
+
+def load_text_model(folder):
+    """The tuned model of whole texts in a model folder.
+
+    Raises:
+        InputError: there is no such folder, or it holds another kind of model.
+
+    >>> load_text_model("runs/polarity/model").pairs   # False
+    """
+    kind = load_model_folder(folder).kind
+    if kind not in TEXT_MODELS:
+        raise InputError(f"{folder} holds a model of kind {kind!r}; give the labels of a tuned model: a folder of kind "
+                         f"{', '.join(TEXT_MODELS)}.")
+    return MODEL_OF[kind].from_preset(folder)
+
+
 def load_task_model(folder):
     """The tuned model in a model folder.
 

@@ -43,6 +43,11 @@ class ElectraTextClassifier(FirstTokenTask):
         """Probabilities float32 [batch, labels]."""
         return tf.nn.softmax(logits)
 
+    def served_outputs(self, logits):
+        """What an export returns for logits: name -> tensor."""
+        return {"labels": tf.gather(tf.constant(self.labels), tf.argmax(logits, axis=1)),
+                "probabilities": self.answers(logits), "logits": logits}
+
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 

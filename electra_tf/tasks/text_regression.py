@@ -48,6 +48,10 @@ class ElectraTextRegressor(FirstTokenTask):
         lowest, highest = self.score_range
         return lowest + logits * (highest - lowest)
 
+    def served_outputs(self, logits):
+        """What an export returns for logits: name -> tensor."""
+        return {"scores": self.answers(logits)[:, 0], "logits": logits}
+
     def predict(self, x, *, batch_size=64, **kwargs):
         """Scores float32 [texts]; `x` as for `fit`."""
         return super().predict(x, batch_size=batch_size, **kwargs)[:, 0]

@@ -1,4 +1,4 @@
-"""Labels for texts, from a tuned model folder or from its export."""
+"""Labels or scores for texts, from a tuned model folder or from its export."""
 
 import dataclasses
 import pathlib
@@ -9,8 +9,12 @@ import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once t
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
 from electra_tf.serving.saved_model import DESCRIPTION_FILE, TEXT_INPUTS, TEXT_SIGNATURE
+from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
+from electra_tf.tasks.multi_label_scores import THRESHOLD
+from electra_tf.tasks.task_models import load_text_model
 from electra_tf.tasks.text_batches import text_columns
 from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.tasks.text_regression import ElectraTextRegressor
 
 _BATCH_SIZE = 64
 
@@ -23,30 +27,56 @@ class Classification:
     probabilities: dict
 
 
-def _answers(labels, probabilities):
-    return [Classification(labels[row.argmax()], dict(zip(labels, map(float, row), strict=True)))
-            for row in probabilities]
+@dataclasses.dataclass(frozen=True)
+class LabelSet:
+    """One answer of several labels: those that hold, and the probability of each by name."""
+
+    labels: tuple
+    probabilities: dict
 
 
-class KerasClassification:
-    """Classifies with a model folder.
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One answer that is a number."""
+
+    score: float
+
+
+def _label(row, labels):
+    return Classification(labels[row.argmax()], dict(zip(labels, map(float, row), strict=True)))
+
+
+def _label_set(row, labels):
+    chosen = tuple(label for label, share in zip(labels, row, strict=True) if share >= THRESHOLD)
+    return LabelSet(chosen, dict(zip(labels, map(float, row), strict=True)))
+
+
+# kind of model -> (which output of an export, one row of it as an answer)
+_ANSWERS = {ElectraTextClassifier.KIND: ("probabilities", _label),
+            ElectraMultiLabelClassifier.KIND: ("probabilities", _label_set),
+            ElectraTextRegressor.KIND: ("scores", lambda row, labels: Score(float(row)))}
+
+
+class KerasTextModel:
+    """Answers texts with a model folder.
 
     Args:
-        folder: model folder of kind "text_classifier".
+        folder: model folder of a classifier, a multi-label classifier, a regressor, or an ensemble of them.
     """
 
     def __init__(self, folder):
-        self._classifier = ElectraTextClassifier.from_preset(folder)
-        self.takes_pairs = self._classifier.pairs
+        self._model = load_text_model(folder)
+        self.takes_pairs = self._model.pairs
 
     def __call__(self, texts):
-        """List of Classification for texts, or for pairs (first, second)."""
-        probabilities = self._classifier.predict(texts, batch_size=_BATCH_SIZE, verbose=0)
-        return _answers(self._classifier.labels, probabilities)
+        """List of Classification, LabelSet or Score for texts, or for pairs (first, second)."""
+        _, answer = _ANSWERS[self._model.answers_as]
+        return [answer(row, self._model.labels)
+                for row in self._model.predict(texts, batch_size=_BATCH_SIZE, verbose=0)]
 
 
-class ExportedClassification:
-    """Classifies with a SavedModel, as a server would.
+class ExportedTextModel:
+    """Answers texts with a SavedModel, as a server would.
 
     Args:
         folder: what `export_saved_model` wrote, or the version folder in it.
@@ -63,18 +93,19 @@ class ExportedClassification:
             version = max((path.name for path in folder.iterdir() if path.name.isdecimal()), key=int, default="1")
         description = read_json(folder / DESCRIPTION_FILE)
         self._labels, self.takes_pairs = tuple(description["labels"]), description["pairs"]
+        self._output, self._answer = _ANSWERS[description.get("answers_as", ElectraTextClassifier.KIND)]
         # Kept, because the signature does not keep the variables alive.
         self._loaded = tf.saved_model.load(str(folder / version))
         self._classify = self._loaded.signatures[TEXT_SIGNATURE]
 
     def __call__(self, texts):
-        """As `KerasClassification`."""
+        """As `KerasTextModel`."""
         columns = text_columns(texts, pairs=self.takes_pairs)
         answers = []
         for start in range(0, len(columns[0]), _BATCH_SIZE):
             batch = {name: tf.constant([_as_bytes(text) for text in column[start:start + _BATCH_SIZE]], tf.string)
                      for name, column in zip(TEXT_INPUTS[self.takes_pairs], columns, strict=True)}
-            answers += _answers(self._labels, self._classify(**batch)["probabilities"].numpy())
+            answers += [self._answer(row, self._labels) for row in self._classify(**batch)[self._output].numpy()]
         return answers
 
 
