@@ -32,6 +32,7 @@ class FirstTokenTask(TextTask):
 
     KIND = None
     HEAD_SETTINGS = ()
+    labels_whole_texts = True
 
     def __init__(self, encoder, *, num_outputs, preprocessor=None, pairs=False, dropout=0.1, head_hidden_layer=False,
                  name=None, **kwargs):
@@ -82,6 +83,20 @@ class FirstTokenTask(TextTask):
         return {**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
                 "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
                 "sequence_length": self.preprocessor.sequence_length}
+
+    def get_config(self):
+        """What `keras.models.load_model` makes the model of: its encoder, its preprocessor and its head."""
+        return {"encoder": keras.saving.serialize_keras_object(self.encoder),
+                "preprocessor": self.preprocessor and keras.saving.serialize_keras_object(self.preprocessor),
+                **{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
+                "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None, "name": self.name,
+                "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {name: config[name] and keras.saving.deserialize_keras_object(config[name])
+                 for name in ("encoder", "preprocessor")}
+        return cls(**{**config, **parts})
 
     @classmethod
     def from_folder(cls, folder, *, new_head=None, sequence_length=None, pairs=None, dropout=None,
