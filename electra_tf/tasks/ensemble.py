@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import tensorflow as tf
 
 from electra_tf.errors import InputError
@@ -14,6 +15,7 @@ from electra_tf.tasks.text_task import TextTask
 _MEMBERS = {model.KIND: model for model in (ElectraTextClassifier, ElectraTextRegressor, ElectraMultiLabelClassifier)}
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraEnsemble(TextTask):
     """Answers with the mean of the logits of its members, which were tuned for one task; it is not trained itself.
 
@@ -60,6 +62,13 @@ class ElectraEnsemble(TextTask):
 
     def default_metrics(self):
         return self.members[0].default_metrics()
+
+    def get_config(self):
+        return {"members": list(map(keras.saving.serialize_keras_object, self.members)), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls([keras.saving.deserialize_keras_object(member) for member in config["members"]], name=config["name"])
 
     def save_to_preset(self, folder):
         """Writes one model folder with the weights of all members.

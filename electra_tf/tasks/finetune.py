@@ -160,8 +160,7 @@ def _result(result, attempts, settings, inputs, sets):
                 "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
                 "validation": one.validation, "best_step": one.best_step, "best_epoch": one.best_epoch,
                 "train_steps": one.train_steps, "steps_done": one.steps_done, "collapsed": one.collapsed or False,
-                "ended_by": one.ended_by,
-                "examples_per_second": one.examples_per_second, "seconds": one.seconds}
+                "ended_by": one.ended_by, "examples_per_second": one.examples_per_second, "seconds": one.seconds}
                for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
     return {
         "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split, "trials": entries,

@@ -80,17 +80,17 @@ class FirstTokenTask(TextTask):
 
     def stored_settings(self):
         """What a model folder says of the model beyond its architecture."""
+        return {**self._head_settings(), "sequence_length": self.preprocessor.sequence_length}
+
+    def _head_settings(self):
         return {**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
-                "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
-                "sequence_length": self.preprocessor.sequence_length}
+                "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None}
 
     def get_config(self):
         """What `keras.models.load_model` makes the model of: its encoder, its preprocessor and its head."""
         return {"encoder": keras.saving.serialize_keras_object(self.encoder),
                 "preprocessor": self.preprocessor and keras.saving.serialize_keras_object(self.preprocessor),
-                **{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
-                "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None, "name": self.name,
-                "dtype": self.dtype_policy.name}
+                **self._head_settings(), "name": self.name, "dtype": self.dtype_policy.name}
 
     @classmethod
     def from_config(cls, config):
