@@ -7,6 +7,8 @@ Every default lives here and nowhere else. Job flags are made from the fields (n
 import dataclasses
 import math
 
+from electra_tf.augmentation_config import AugmentationConfig
+from electra_tf.optimizer_config import CLIP_ROWS, OptimizerConfig
 from electra_tf.presets import PRESET_SETTINGS, RECIPE_SETTINGS
 from electra_tf.settings import (
     from_dict,
@@ -195,52 +197,6 @@ def generator_of(model, objective):
     return model.generator
 
 
-CLIP_ROWS = ("merged", "separate")
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
-    """AdamW as the original has it: no bias correction, warm-up times linear decay, clip by global norm.
-
-    >>> OptimizerConfig(learning_rate=2e-4, warmup_steps=10_000).clip_norm   # 1.0
-    """
-
-    learning_rate: float = setting(5e-4, "peak learning rate")
-    warmup_steps: int = setting(10_000, "updates over which the learning rate rises from 0")
-    weight_decay: float = setting(0.01, "decoupled weight decay; biases and LayerNorm are left out")
-    beta_1: float = setting(0.9, "decay of the first moment")
-    beta_2: float = setting(0.999, "decay of the second moment")
-    epsilon: float = setting(1e-6, "added to the root of the second moment")
-    clip_norm: float = setting(1.0, "largest global gradient norm, applied after summing over replicas")
-    bias_correction: bool = setting(False, "correct the moments for their start at zero, as Adam's paper has it")
-    layer_decay: float = setting(1.0, "learning rate factor from one layer to the one below; 1 switches it off")
-    layer_decay_offset: int = setting(1, "levels from the task head down to the last layer: 1, or 2 as in the "
-                                         "original, which counts a pooler that ELECTRA lacks")
-    decay_power: float = setting(1.0, "the rate falls with this power of the share of updates that are left")
-    first_step: int = setting(0, "step whose rate the first update has: 0 (none under warm-up), or 1, which the "
-                                 "original may take, as nothing in its graph orders reading and counting")
-    clip_rows: str = setting("merged", "what the norm for clipping sees of the word embeddings' gradient: merged "
-                                       "rows, or separate ones as in the original on GPUs where nothing ties the table")
-    word_embeddings_rate: float = setting(1.0, "learning rate factor of the word embeddings, 0..1; 0 keeps them as "
-                                               "they start")
-
-    def __post_init__(self):
-        require(0 <= self.word_embeddings_rate <= 1,
-                 f"word_embeddings_rate={self.word_embeddings_rate} must lie in [0, 1]; 1 is the others' rate.")
-        require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")
-        require_whole_numbers(self, ("warmup_steps",), least=0)
-        require(self.weight_decay >= 0, f"weight_decay={self.weight_decay} must not be negative.")
-        for name in ("beta_1", "beta_2"):
-            require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must lie in [0, 1).")
-        require(self.epsilon > 0, f"epsilon={self.epsilon} must be above 0.")
-        require(self.clip_norm > 0, f"clip_norm={self.clip_norm} must be above 0; a large number means no clipping.")
-        require(0 < self.layer_decay <= 1, f"layer_decay={self.layer_decay} must lie in (0, 1]; 1 switches it off.")
-        require(self.layer_decay_offset in (1, 2), f"layer_decay_offset={self.layer_decay_offset} must be 1 or 2.")
-        require(self.decay_power > 0, f"decay_power={self.decay_power} must be above 0; 1 is linear.")
-        require(self.first_step in (0, 1), f"first_step={self.first_step} must be 0 or 1.")
-        require_one_of(self, "clip_rows", CLIP_ROWS)
-
-
 PRECISIONS = ("float32", "bfloat16")
 FIRST_EMBEDDINGS = ("random", "cooccurrence")
 
@@ -294,6 +250,9 @@ class PretrainingConfig:
         require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
 
+SCHEDULES = ("linear", "constant", "cosine")
+
+
 @dataclasses.dataclass(frozen=True)
 class FineTuningConfig:
     """One fine-tuning run of a pretrained encoder on a labelled set (original defaults where it has them).
@@ -318,10 +277,17 @@ class FineTuningConfig:
     first_step: int = setting(0, "step whose learning rate the first update has: 0, or 1 as the original may take")
     clip_rows: str = setting("merged", "rows of the word embeddings' gradient in the norm for clipping: merged, or "
                                        "separate as in the original")
+    schedule: str = setting("linear", "how the learning rate goes after its rise: linear or cosine to 0, or constant")
+    patience: int = setting(0, "evaluations without a new best after which the run ends; 0 runs all epochs")
+    lora_rank: int = setting(0, "rank of the LoRA matrices that are trained in place of the encoder; 0 trains it whole")
+    frozen_layers: int = setting(0, "how many of the lowest transformer layers stay as they are")
+    freeze_embeddings: bool = setting(False, "leave the embeddings and their projection as they are")
+    augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
 
     def __post_init__(self):
         require_whole_numbers(self, ("sequence_length", "batch_size", "evaluations_per_epoch"))
-        require_whole_numbers(self, ("seed",), least=0)
+        require_whole_numbers(self, ("seed", "patience", "lora_rank", "frozen_layers"), least=0)
+        require_one_of(self, "schedule", SCHEDULES)
         require(self.epochs > 0, f"epochs={self.epochs} must be above 0.")
         require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
         require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be above 0.")

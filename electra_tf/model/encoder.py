@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config import ElectraConfig, from_dict, replace, to_dict
+from electra_tf.errors import InputError
 from electra_tf.model.embeddings import ElectraEmbeddings, embeddings_dropout
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 from electra_tf.model.transformer import DROPOUTS_PER_LAYER, DROPPED_KERNELS_PER_LAYER, TransformerLayer
@@ -109,6 +110,51 @@ class ElectraEncoder(keras.Model):
         for layer in self.transformer_layers:
             states.append(layer(states[-1], padding_mask, training=training, random=random))
         return states
+
+    def enable_lora(self, rank):
+        """From now on small matrices are trained in place of the encoder's weights (Hu et al., 2021).
+
+        Every dense layer of attention and feed-forward multiplies with kernel + A B, A [in, rank] and B [rank, out], B
+        zero at first; of the encoder only these and the biases of those layers are trained. Model folders hold the
+        merged kernels. The second call with the same rank does nothing.
+
+        Raises:
+            InputError: another rank is in place.
+
+        >>> encoder.enable_lora(8)
+        """
+        dense = [layer for parent in self.transformer_layers for layer in parent._flatten_layers()
+                 if isinstance(layer, keras.layers.Dense)]
+        ranks = {layer.lora_rank for layer in dense if layer.lora_enabled}
+        if ranks - {rank}:
+            raise InputError(f"lora_rank={rank}: the encoder has LoRA of rank {ranks.pop()} already; load it anew.")
+        if ranks:
+            return
+        for layer in self._flatten_layers(include_self=False):
+            layer.trainable = False
+        for layer in dense:
+            layer.trainable = True
+            layer.enable_lora(rank)
+
+    def freeze(self, *, embeddings=False, layers=0):
+        """Leaves some weights as they are from now on; dropout acts on their outputs as before.
+
+        Args:
+            embeddings: whether the embeddings, their gate and their projection are meant.
+            layers: how many of the lowest transformer layers.
+
+        Raises:
+            InputError: there are fewer layers.
+
+        >>> encoder.freeze(embeddings=True, layers=2)
+        """
+        if layers > len(self.transformer_layers):
+            raise InputError(f"frozen_layers={layers}: the encoder has {len(self.transformer_layers)} layers.")
+        frozen = self.transformer_layers[:layers]
+        if embeddings:
+            frozen += [part for part in (self.embeddings, self.embeddings_gate, self.embeddings_project) if part]
+        for layer in [layer for part in frozen for layer in part._flatten_layers()]:
+            layer.trainable = False
 
     @classmethod
     def from_preset(cls, folder, *, dtype=None, **overrides):

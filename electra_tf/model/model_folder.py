@@ -6,6 +6,7 @@ import json
 import logging
 import pathlib
 
+import keras
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -36,6 +37,8 @@ class ModelFolder(PortableModel):
 def named_weights(layer, *, prefix=""):
     """Name -> variable for everything below a layer; names follow the layers, without the outermost one's.
 
+    The matrices of LoRA are no weights of their own: the kernel that they change stands for them, as MergedKernel.
+
     Args:
         layer: a built Keras layer or model.
         prefix: put before each name.
@@ -44,12 +47,40 @@ def named_weights(layer, *, prefix=""):
         dict of str -> keras.Variable, in the order of creation.
     """
     names = {}
+    adapted = {id(weight): part for part in layer._flatten_layers() if getattr(part, "lora_enabled", False)
+               for weight in part.weights}
     for variable in layer.weights:
+        dense = adapted.get(id(variable))
+        if dense is not None and variable.name.startswith("lora_"):
+            continue
         path = variable.path.removeprefix(layer.name + "/")
         if prefix + path in names:
             raise ValueError(f"two variables are named {prefix + path!r}")
-        names[prefix + path] = variable
+        names[prefix + path] = MergedKernel(dense) if dense is not None and variable.name == "kernel" else variable
     return names
+
+
+class MergedKernel:
+    """The kernel of a dense layer with LoRA as one weight: what the layer multiplies with.
+
+    Args:
+        dense: keras.layers.Dense with LoRA.
+    """
+
+    def __init__(self, dense):
+        self._dense = dense
+
+    @property
+    def shape(self):
+        return self._dense.kernel.shape
+
+    def numpy(self):
+        return keras.ops.convert_to_numpy(self._dense.kernel)
+
+    def assign(self, value):
+        """Sets the kernel; what LoRA has learnt so far is forgotten."""
+        next(weight for weight in self._dense.weights if weight.name == "kernel").assign(value)
+        self._dense.lora_kernel_b.assign(keras.ops.zeros_like(self._dense.lora_kernel_b))
 
 
 def assign_weights(variables, arrays, *, new=(), unused=()):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import tensorflow as tf
 
 from electra_tf.errors import InputError
@@ -19,6 +20,7 @@ def _what_must_agree(member):
             member.stride)
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraEnsemble(TextTask):
     """Answers with the mean of the logits of its members, which were tuned for one task; it is not trained itself.
 
@@ -80,6 +82,13 @@ class ElectraEnsemble(TextTask):
 
     def default_metrics(self):
         return self.members[0].default_metrics()
+
+    def get_config(self):
+        return {"members": list(map(keras.saving.serialize_keras_object, self.members)), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls([keras.saving.deserialize_keras_object(member) for member in config["members"]], name=config["name"])
 
     def save_to_preset(self, folder):
         """Writes one model folder with the weights of all members.

@@ -25,7 +25,7 @@ from electra_tf.tasks.question_answering.question_answering_task import Question
 from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
-from electra_tf.tasks.run_models import TUNED_MODEL, model_folder_of
+from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, model_folder_of
 from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import trials_summary
@@ -117,7 +117,10 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
     settings = {"task": name or task.name, **dataclasses.asdict(task), "train": str(train),
                 "validation": validation and str(validation), "test": test and str(test), "model": str(model),
                 "metric": metric, "random_weights": random_weights, **dataclasses.asdict(trials), **to_dict(config)}
-    inputs = {"model": fingerprint(source), **{name: rows.hash() for name, rows in sets.items()}}
+    generator = config.augmentation.generator
+    models = {"model": source, **({"generator": generator_folder_of(generator)} if generator else {})}
+    inputs = {**{name: fingerprint(model) for name, model in models.items()},
+              **{name: rows.hash() for name, rows in sets.items()}}
     folder = _run_folder(output, settings=settings, inputs=inputs)
     attempts = run_trials(settings_of_trials, folder, examples, trials)
     kept = [group[-1] for group in attempts]
@@ -171,7 +174,7 @@ def _result(result, attempts, settings, inputs, sets):
                 "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
                 "validation": one.validation, "best_step": one.best_step, "best_epoch": one.best_epoch,
                 "train_steps": one.train_steps, "steps_done": one.steps_done, "collapsed": one.collapsed or False,
-                "examples_per_second": one.examples_per_second, "seconds": one.seconds}
+                "ended_by": one.ended_by, "examples_per_second": one.examples_per_second, "seconds": one.seconds}
                for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
     return {
         "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split, "trials": entries,

@@ -23,6 +23,7 @@ class Tuning:
         best_step, best_epoch: when they were reached.
         train_steps, steps_done: updates that were planned and done.
         collapsed: what shows that the best weights have learnt nothing (see statistics/collapse.py), or None.
+        ended_by: "all updates", "patience" or "collapse".
         examples_per_second: in training, without evaluations and the first update, which compiles.
         seconds: of the whole run.
     """
@@ -33,6 +34,7 @@ class Tuning:
     train_steps: int
     steps_done: int
     collapsed: str | None
+    ended_by: str
     examples_per_second: float
     seconds: float
 
@@ -40,7 +42,8 @@ class Tuning:
 def tune(model, config, *, train, score, metric, progress, log, guess_loss=None, majority_level=None):
     """Trains a model and leaves it with the weights that scored best.
 
-    A run that has collapsed is given up halfway: see `is_hopeless`.
+    A run that has collapsed is given up halfway: see `is_hopeless`. A run ends too when `config.patience` evaluations
+    in a row have found no new best.
 
     Args:
         model: TextTask, compiled with `config` as its settings.
@@ -70,6 +73,7 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None,
     steps_per_epoch = math.ceil(len(train) / config.batch_size)
     evaluate_at = _evaluation_steps(train_steps, steps_per_epoch / config.evaluations_per_epoch)
     run = _Run(model, score, metric, progress, log, majority_level=majority_level)
+    ended_by = "all updates"
     for step in range(1, train_steps + 1):
         began = time.monotonic()
         measured = update(batches)
@@ -77,6 +81,12 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None,
         if step in evaluate_at:
             run.evaluate(step, step / steps_per_epoch)
             if is_hopeless(run.collapses, step=step, train_steps=train_steps, loss=run.loss, guess_loss=guess_loss):
+                ended_by = "collapse"
+                break
+            if 0 < config.patience <= run.evaluations_since_best and step < train_steps:
+                ended_by = "patience"
+                progress.say(f"ended after {step} of {train_steps} updates: {config.patience} evaluations without a "
+                             f"new best")
                 break
     run.restore_best()
     collapsed = run.collapse_of(run.best_scores)
@@ -84,7 +94,7 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None,
         run.warn_of_collapse(collapsed, step, stopped=step < train_steps)
     rate = run.timed_steps and run.timed_steps * min(config.batch_size, len(train)) / run.training_seconds
     return Tuning(run.best_scores, run.best_step, run.best_step / steps_per_epoch, train_steps, step, collapsed,
-                  round(rate, 1), round(time.monotonic() - run.began, 1))
+                  ended_by, round(rate, 1), round(time.monotonic() - run.began, 1))
 
 
 class _Run:
@@ -94,7 +104,7 @@ class _Run:
         self._model, self._score, self._metric = model, score, metric
         self._progress, self._log, self._majority_level = progress, log, majority_level
         self.best_scores, self.best_step, self._best_weights = None, 0, None
-        self.collapses, self.loss = [], math.inf
+        self.collapses, self.loss, self.evaluations_since_best = [], math.inf, 0
         self.began, self.training_seconds, self.timed_steps = time.monotonic(), 0.0, 0
 
     def collapse_of(self, scores):
@@ -125,6 +135,7 @@ class _Run:
         scores = self._score()
         self.collapses.append(self.collapse_of(scores))
         is_best = self.best_scores is None or scores.numbers()[self._metric] > self._best
+        self.evaluations_since_best = 0 if is_best else self.evaluations_since_best + 1
         if is_best:
             self.best_scores, self.best_step = scores, step
             self._best_weights = [weight.numpy() for weight in self._model.weights]

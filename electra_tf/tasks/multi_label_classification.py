@@ -10,6 +10,7 @@ from electra_tf.tasks.first_token_task import FirstTokenTask
 from electra_tf.tasks.text_classification import checked_names
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraMultiLabelClassifier(FirstTokenTask):
     """Says of each label whether it holds. `fit`, `evaluate` and `predict` take Python lists of str.
 

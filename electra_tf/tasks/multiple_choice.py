@@ -38,6 +38,7 @@ class EncodedChoices(EncodedTexts):
         return features
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraMultipleChoice(FirstTokenTask):
     """Chooses the ending that fits a text best.
 

@@ -25,3 +25,12 @@ def model_folder_of(folder):
         return SHIPPED_MODELS / path if (SHIPPED_MODELS / path).is_dir() else path
     inner = [path / name for name in _IN_RUNS if (path / name / "config.json").is_file()]
     return inner[0] if inner and not (path / "config.json").is_file() else path
+
+
+def generator_folder_of(folder):
+    """The generator's model folder at a path: itself, or the generator that a pretraining run has made.
+
+    >>> generator_folder_of("runs/small")   # PosixPath('runs/small/generator')
+    """
+    path = pathlib.Path(folder)
+    return path / "generator" if (path / "generator" / "config.json").is_file() else path

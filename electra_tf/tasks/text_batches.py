@@ -10,7 +10,7 @@ from electra_tf.errors import InputError
 TEXTS_AT_ONCE = 1024
 # Texts of similar length share a batch: sorted within windows of this many batches, so that the order stays random.
 _BATCHES_PER_WINDOW = 50
-# Lengths are rounded up, so that few different shapes occur (each is prepared anew by the CPU's matrix library).
+# Lengths are rounded up to one of a few (see docs/fine_tuning_options.md for what other steps cost).
 _LENGTH_STEP = 8
 
 FEATURES = ("token_ids", "segment_ids", "padding_mask")
@@ -52,7 +52,12 @@ class EncodedTexts:
     def batch_length(self, rows):
         """The pieces of the longest of some rows, rounded up."""
         longest = int(self.lengths[rows].max(initial=1))
-        return min(-(-longest // _LENGTH_STEP) * _LENGTH_STEP, self.token_ids.shape[-1])
+        return min(rounded_up(longest), self.token_ids.shape[-1])
+
+
+def rounded_up(length):
+    """The length that a batch is padded to: few different ones, as each new shape costs the matrix library time."""
+    return -(-length // _LENGTH_STEP) * _LENGTH_STEP
 
     def of_epoch(self, *, seed, epoch):
         """The EncodedTexts that one epoch of training reads."""

@@ -8,6 +8,7 @@ from electra_tf.tasks.first_token_task import FirstTokenTask
 from electra_tf.tasks.labels import label_numbers
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraTextClassifier(FirstTokenTask):
     """Classifies texts, or pairs of texts. `fit`, `evaluate` and `predict` take Python lists of str.
 

@@ -7,6 +7,7 @@ from electra_tf.tasks.first_token_task import FirstTokenTask
 from electra_tf.tasks.regression_loss import regression_losses, scaled_targets
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraTextRegressor(FirstTokenTask):
     """Gives texts, or pairs of texts, a score. `fit`, `evaluate` and `predict` take Python lists of str.
 

@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import FineTuningConfig
+from electra_tf.config import AugmentationConfig, FineTuningConfig, from_dict, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import unpack_inputs
 from electra_tf.objective.random_bits import RandomSource
+from electra_tf.tasks.augmentation import augmenter
+from electra_tf.tasks.keras_metrics import ScoreMetric
 from electra_tf.tasks.text_batches import (
     encode_texts,
     evaluation_dataset,
@@ -19,7 +21,7 @@ from electra_tf.tasks.text_batches import (
 )
 from electra_tf.training.optimizer import optimizer_for
 
-# Rows of one step at most: numbers the examples of a run for dropout.
+# Rows of one step at most: numbers the examples of a run for dropout and augmentation.
 _ROWS_PER_STEP = 2**24
 
 
@@ -32,7 +34,11 @@ class TextTask(keras.Model):
     """
 
     settings = FineTuningConfig()
+    # Whether labels belong to whole texts, so that their tokens may be changed in training.
+    labels_whole_texts = False
     _makes_optimizer = True
+    _augment = None
+    _compiled_with = None
 
     def label_numbers(self, y):
         """Labels as a user gives them -> int32 array."""
@@ -60,29 +66,78 @@ class TextTask(keras.Model):
         Args:
             optimizer: a Keras optimizer; None makes the original's at each `fit`, from `settings` and the number of
                 steps.
-            settings: FineTuningConfig: batch size, epochs, loss reduction, seed and what the optimizer needs. The
-                default takes the sum of the loss over a batch, as the original; with your own optimizer its mean, as
-                usual in Keras.
+            settings: FineTuningConfig: batch size, epochs, loss reduction, seed, what the optimizer needs, which
+                weights are trained, augmentation. The default takes the sum of the loss over a batch, as the original;
+                with your own optimizer its mean, as usual in Keras.
             metrics: Keras metrics of (label numbers, logits) besides the loss; None takes the task's own.
             run_eagerly, jit_compile: as in Keras.
+
+        Raises:
+            InputError: settings that this model cannot have.
 
         >>> classifier.compile(settings=FineTuningConfig(learning_rate=1e-4, epochs=5))
         """
         reduction = FineTuningConfig().loss_reduction if optimizer is None else "mean"
         self.settings = settings or FineTuningConfig(loss_reduction=reduction)
         self._makes_optimizer = optimizer is None
+        self._augment = None
+        self._prepare_augmentation()
+        if self.settings.lora_rank:
+            self.encoder.enable_lora(self.settings.lora_rank)
+        self.encoder.freeze(embeddings=self.settings.freeze_embeddings, layers=self.settings.frozen_layers)
+        metrics = self.default_metrics() if metrics is None else list(metrics)
+        # A function: Keras would take the metrics themselves for parts of the model.
+        self._compiled_with = lambda: metrics
+        # Scores of whole sets and augmentation have shapes that only the data decides; XLA cannot compile them.
+        if jit_compile == "auto" and (self._augment or any(isinstance(metric, ScoreMetric) for metric in metrics)):
+            jit_compile = False
         # Every metric is weighted: rows that only fill a batch must not count.
-        super().compile(optimizer=optimizer, weighted_metrics=self.default_metrics() if metrics is None else metrics,
-                        run_eagerly=run_eagerly, jit_compile=jit_compile)
+        super().compile(optimizer=optimizer, weighted_metrics=metrics, run_eagerly=run_eagerly, jit_compile=jit_compile)
         if optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def get_compile_config(self):
+        """What `keras.models.load_model` needs to compile the model again."""
+        if not self.compiled:
+            return {}
+        # Weights are saved with LoRA merged, so an optimizer of its matrices would not fit them.
+        optimizer = None if self.settings.lora_rank else self.optimizer
+        return {"settings": to_dict(self.settings), "makes_optimizer": self._makes_optimizer,
+                "metrics": [keras.saving.serialize_keras_object(metric) for metric in self._compiled_with()],
+                "optimizer": optimizer and keras.saving.serialize_keras_object(optimizer)}
+
+    def compile_from_config(self, config):
+        """Compiles as before saving, but without LoRA, which is merged; a generator is loaded when training begins."""
+        settings = replace(from_dict(FineTuningConfig, config["settings"]), lora_rank=0)
+        optimizer = config["optimizer"] and keras.saving.deserialize_keras_object(config["optimizer"])
+        metrics = [keras.saving.deserialize_keras_object(metric) for metric in config["metrics"]]
+        self.compile(None if config["makes_optimizer"] else optimizer, metrics=metrics,
+                     settings=replace(settings, augmentation=AugmentationConfig()))
+        self.settings = settings
+        if optimizer and self._makes_optimizer:
+            self.optimizer = optimizer
+            self.optimizer.build(self.trainable_variables)
+
+    def _prepare_augmentation(self):
+        augmentation = self.settings.augmentation
+        if not augmentation.is_on or self._augment is not None:
+            return
+        if not self.labels_whole_texts:
+            raise InputError(f"augmentation moves and changes tokens, and the labels of a {self.name} belong to single "
+                             f"tokens; leave the rates of augmentation at 0.")
+        if self.preprocessor is None:
+            raise InputError("augmentation needs the model's vocabulary; give the model a preprocessor.")
+        self._augment = augmenter(augmentation, vocabulary=self.preprocessor.vocabulary,
+                                  longest=self.preprocessor.sequence_length)
+
     def prepare_optimizer(self, train_steps):
         """Makes the optimizer of a run of `train_steps` updates, unless the user has given one to `compile`."""
+        self._prepare_augmentation()
         if self._makes_optimizer:
             with self.distribute_strategy.scope():
                 self.optimizer = optimizer_for(self.settings.optimizer(train_steps), train_steps=train_steps,
-                                               num_layers=self.encoder.config.num_layers)
+                                               num_layers=self.encoder.config.num_layers,
+                                               schedule=self.settings.schedule)
                 self.optimizer.build(self.trainable_variables)
             self.train_function = None
 
@@ -189,8 +244,10 @@ class TextTask(keras.Model):
     def train_step(self, batch):
         """One update from one replica's part of a batch; the loss is the sum over the whole batch, or its mean."""
         features, labels, weights = _unpack(batch)
+        random = self._random_source(tf.shape(weights, tf.int64)[0])
+        if self._augment is not None:
+            features = self._augment(features, random)
         with tf.GradientTape() as tape:
-            random = self._dropout_source(tf.shape(weights, tf.int64)[0])
             logits = self.logits_for(features, labels, training=True, random=random)
             losses = self.losses(labels, logits)
             loss = tf.reduce_sum(losses * weights)
@@ -215,7 +272,7 @@ class TextTask(keras.Model):
         self._loss_tracker.update_state(losses, sample_weight=weights)
         return self.compute_metrics(features, labels, logits, sample_weight=weights)
 
-    def _dropout_source(self, batch_size):
+    def _random_source(self, batch_size):
         """Random numbers of (seed, step, row in the global batch)."""
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         first = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP + tf.cast(replica, tf.int64) * batch_size

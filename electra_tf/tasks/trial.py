@@ -29,6 +29,7 @@ class Trial:
         best_step, best_epoch: when the best weights were reached.
         train_steps, steps_done: updates that were planned and done.
         collapsed: what shows that nothing was learnt ("constant prediction", "majority-level score"), or None.
+        ended_by: "all updates", "patience" or "collapse".
         examples_per_second: in training.
         seconds: of the training, evaluations included.
     """
@@ -41,6 +42,7 @@ class Trial:
     train_steps: int
     steps_done: int
     collapsed: str | None
+    ended_by: str
     examples_per_second: float
     seconds: float
 
@@ -119,7 +121,8 @@ def run_trial(setting, folder, *, seed, examples, name):
               title=f"{setting.reported_split}, {setting.metric} {scores.numbers()[setting.metric]:.3f}")
     model.save_to_preset(folder / TUNED_MODEL)
     trial = Trial(seed, tuning.scores.numbers(), test and test.numbers(), tuning.best_step, tuning.best_epoch,
-                  tuning.train_steps, tuning.steps_done, tuning.collapsed, tuning.examples_per_second, tuning.seconds)
+                  tuning.train_steps, tuning.steps_done, tuning.collapsed, tuning.ended_by, tuning.examples_per_second,
+                  tuning.seconds)
     write_json_atomically(result, dataclasses.asdict(trial))
     return trial
 

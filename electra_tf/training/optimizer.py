@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, from_dict, replace, to_dict
-from electra_tf.training.schedules import WarmupLinearDecay, layer_decay_factor
+from electra_tf.training.schedules import WarmupDecay, layer_decay_factor
 
 # Variables without weight decay: every bias and every LayerNorm.
 _UNDECAYED = re.compile(r"norm/|bias$|(^|/)b(eta)?$")
@@ -145,14 +145,15 @@ def _local(slot, variable):
     return slot._get_on_device_or_primary() if hasattr(slot, "_get_on_device_or_primary") else slot
 
 
-def optimizer_for(config, *, train_steps=None, num_layers=0):
-    """The optimizer of a run: ElectraAdamW with warm-up and linear decay.
+def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
+    """The optimizer of a run: ElectraAdamW with warm-up and decay.
 
     Args:
         config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the
             same depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
         train_steps: updates of the whole run; a PretrainingConfig has its own.
         num_layers: transformer layers, needed for layer-wise decay with an OptimizerConfig.
+        schedule: how the rate decays: "linear", "cosine" or "constant".
 
     Returns:
         ElectraAdamW.
@@ -167,6 +168,6 @@ def optimizer_for(config, *, train_steps=None, num_layers=0):
         num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
         # A model made in Python starts its embeddings at random; a preset may hold them, but only those it has counted.
         config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10), word_embeddings_rate=1.0)
-    schedule = WarmupLinearDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps,
-                                 power=config.decay_power, first_step=config.first_step)
-    return ElectraAdamW(schedule, config=config, num_layers=num_layers)
+    rate = WarmupDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps,
+                       power=config.decay_power, first_step=config.first_step, schedule=schedule)
+    return ElectraAdamW(rate, config=config, num_layers=num_layers)

@@ -1,5 +1,6 @@
 """The learning rate of every step, and its factor for every layer (original: optimization.py)."""
 
+import math
 import re
 
 import keras
@@ -7,37 +8,46 @@ import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="electra_tf")
-class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear decay to 0 multiplied by a linear warm-up, as in the original: the peak itself is never reached.
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Decay multiplied by a linear warm-up, as in the original: the peak itself is never reached.
 
-    rate(s) = peak * (1 - min(s, T) / T)^power * min(1, s / W), with s the number of updates done before this one, so
-    the first update has rate 0; without warm-up (W = 0, where the original divides by zero) it has the peak rate.
+    rate(s) = peak * decay(s) * min(1, s / W), with s the number of updates done before this one, so the first update
+    has rate 0; without warm-up (W = 0, where the original divides by zero) it has the peak rate. With left(s) =
+    1 - min(s, T) / T, decay(s) is left^power for "linear", (1 - cos(pi * left)) / 2 for "cosine", 1 for "constant".
 
     Args:
         peak: learning rate.
         train_steps: T, updates of the whole run.
         warmup_steps: W, updates; 0 switches warm-up off.
-        power: of the decay; 1 is linear.
+        power: of the linear decay.
         first_step: s of the first update.
+        schedule: "linear", "cosine" or "constant".
 
-    >>> float(WarmupLinearDecay(1.0, train_steps=10, warmup_steps=4)(2))   # 0.4
+    >>> float(WarmupDecay(1.0, train_steps=10, warmup_steps=4)(2))   # 0.4
     """
 
-    def __init__(self, peak, *, train_steps, warmup_steps, power=1.0, first_step=0):
+    def __init__(self, peak, *, train_steps, warmup_steps, power=1.0, first_step=0, schedule="linear"):
         self.peak, self.train_steps, self.warmup_steps = peak, train_steps, warmup_steps
-        self.power, self.first_step = power, first_step
+        self.power, self.first_step, self.schedule = power, first_step, schedule
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32) + self.first_step
         left = 1.0 - tf.minimum(step, float(self.train_steps)) / self.train_steps
-        rate = self.peak * (left if self.power == 1 else left ** self.power)
+        rate = self.peak * self._decay(left)
         if self.warmup_steps > 0:
             rate *= tf.minimum(1.0, step / self.warmup_steps)
         return rate
 
+    def _decay(self, left):
+        if self.schedule == "constant":
+            return tf.ones_like(left)
+        if self.schedule == "cosine":
+            return (1 - tf.cos(math.pi * left)) / 2
+        return left if self.power == 1 else left ** self.power
+
     def get_config(self):
         return {"peak": self.peak, "train_steps": self.train_steps, "warmup_steps": self.warmup_steps,
-                "power": self.power, "first_step": self.first_step}
+                "power": self.power, "first_step": self.first_step, "schedule": self.schedule}
 
 
 def layer_decay_factor(path, *, num_layers, decay, offset=1):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from electra_tf.config import ElectraConfig, OptimizerConfig, PretrainingConfig
 from electra_tf.training.optimizer import ElectraAdamW, is_decayed, optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
-from electra_tf.training.schedules import WarmupLinearDecay, layer_decay_factor
+from electra_tf.training.schedules import WarmupDecay, layer_decay_factor
 from tests.oracles.original import PretrainingFixture, our_name
 from tests.oracles.shared import shared_path
 
@@ -212,8 +212,8 @@ def test_learning_rates_are_the_originals():
     for schedule in stored:
         steps, peak = schedule["num_train_steps"], schedule["learning_rate"]
         warmup = max(steps * schedule["warmup_proportion"], schedule["warmup_steps_arg"])
-        ours = WarmupLinearDecay(peak, train_steps=steps, warmup_steps=warmup,
-                                 power=schedule["lr_decay_power"])
+        ours = WarmupDecay(peak, train_steps=steps, warmup_steps=warmup,
+                           power=schedule["lr_decay_power"])
         for step, rate in zip(schedule["global_step"], schedule["lr"], strict=True):
             np.testing.assert_allclose(float(ours(step)), rate, rtol=0, atol=4e-6 * peak, err_msg=schedule["name"])
             compared += 1
@@ -221,8 +221,17 @@ def test_learning_rates_are_the_originals():
 
 
 def test_without_warmup_the_first_update_has_the_peak_rate():
-    schedule = WarmupLinearDecay(0.5, train_steps=10, warmup_steps=0)
+    schedule = WarmupDecay(0.5, train_steps=10, warmup_steps=0)
     np.testing.assert_allclose([float(schedule(step)) for step in (0, 1, 10, 11)], [0.5, 0.45, 0, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize("schedule, at", [
+    ("linear", lambda share: 1 - share), ("constant", lambda share: 1.0),
+    ("cosine", lambda share: 0.5 * (1 + np.cos(np.pi * share)))])
+def test_a_schedule_is_multiplied_by_the_warmup(schedule, at):
+    rate = optimizer_for(OptimizerConfig(learning_rate=0.3, warmup_steps=4), train_steps=20, schedule=schedule).rate_of
+    expected = [0.3 * at(min(step, 20) / 20) * min(1, step / 4) for step in range(23)]
+    np.testing.assert_allclose([rate(step) for step in range(23)], expected, atol=1e-7)
 
 
 def test_rate_of_tells_the_rate_of_a_numbered_update():
@@ -242,7 +251,7 @@ def test_an_architecture_gets_the_optimizer_of_its_preset():
 
 def test_keras_brings_an_optimizer_back_from_its_config():
     config = OptimizerConfig(learning_rate=3e-4, warmup_steps=7, weight_decay=0.1, clip_norm=2.0, layer_decay=0.9)
-    optimizer = optimizer_for(config, train_steps=50, num_layers=2)
+    optimizer = optimizer_for(config, train_steps=50, num_layers=2, schedule="cosine")
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, ElectraAdamW)
     assert (again.config, again.num_layers) == (config, 2)

@@ -1,0 +1,61 @@
+"""Metrics of whole sets, batch by batch, against the fixtures of scikit-learn's and scipy's scores."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from electra_tf.tasks.classification_scores import classification_scores
+from electra_tf.tasks.keras_metrics import MacroF1, MatthewsCorrelation, PearsonCorrelation, SpearmanCorrelation
+from electra_tf.tasks.regression_scores import pearson, spearman
+
+
+def feed(metric, true, predicted, *, in_graph):
+    """Batches of unequal size, each with a row of weight 0 that is wrong."""
+    update = tf.function(metric.update_state, reduce_retracing=True) if in_graph else metric.update_state
+    for rows in np.array_split(np.arange(len(true)), 7):
+        wrong = predicted[rows[:1]][:, ::-1] * 9 if predicted.ndim > 1 else -9 * predicted[rows[:1]]
+        weights = np.append(np.ones(len(rows), np.float32), np.float32(0))
+        update(np.append(true[rows], true[rows[:1]]), np.concatenate([predicted[rows], wrong]), weights)
+    result = tf.function(metric.result) if in_graph else metric.result
+    return float(result())
+
+
+def answers(seed, *, labels=3, rows=200):
+    random = np.random.default_rng(seed)
+    true = random.integers(0, labels, rows)
+    return true, (np.eye(labels)[true] + random.normal(0, 0.8, (rows, labels))).astype(np.float32)
+
+
+@pytest.mark.parametrize("in_graph", [False, True])
+@pytest.mark.parametrize("metric, name", [(MacroF1(3), "macro_f1"), (MatthewsCorrelation(3), "matthews")])
+def test_scores_of_names_are_those_of_the_whole_set(metric, name, in_graph):
+    true, logits = answers(0)
+    expected = classification_scores(true, logits.argmax(axis=1), num_labels=3).numbers()[name]
+    assert feed(metric, true, logits, in_graph=in_graph) == pytest.approx(expected, abs=1e-6)
+    metric.reset_state()
+    true, logits = answers(1)
+    expected = classification_scores(true, logits.argmax(axis=1), num_labels=3).numbers()[name]
+    assert feed(metric, true, logits, in_graph=in_graph) == pytest.approx(expected, abs=1e-6) and metric.name == name
+    metric.reset_state()
+
+
+@pytest.mark.parametrize("in_graph", [False, True])
+@pytest.mark.parametrize("metric, score", [(PearsonCorrelation(), pearson), (SpearmanCorrelation(), spearman)])
+def test_correlations_are_those_of_the_whole_set_not_a_mean_of_batches(metric, score, in_graph):
+    random = np.random.default_rng(0)
+    true = np.sort(random.normal(size=150)).astype(np.float32)
+    predicted = (true ** 3 + random.normal(0, 0.3, 150)).astype(np.float32)
+    assert feed(metric, true, predicted, in_graph=in_graph) == pytest.approx(score(true, predicted), abs=1e-6)
+    metric.reset_state()
+    assert np.isnan(metric.result())
+    metric.update_state(true[:40, None], predicted[:40, None])
+    assert float(metric.result()) == pytest.approx(score(true[:40], predicted[:40]), abs=1e-6)
+    metric.reset_state()
+
+
+@pytest.mark.parametrize("metric", [MacroF1(4), MatthewsCorrelation(2, name="mcc"), PearsonCorrelation(name="r"),
+                                    SpearmanCorrelation()])
+def test_keras_brings_a_metric_back_from_its_config(metric):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
+    assert type(again) is type(metric) and again.get_config() == metric.get_config()
