@@ -54,11 +54,6 @@ class EncodedTexts:
         longest = int(self.lengths[rows].max(initial=1))
         return min(rounded_up(longest), self.token_ids.shape[-1])
 
-
-def rounded_up(length):
-    """The length that a batch is padded to: few different ones, as each new shape costs the matrix library time."""
-    return -(-length // _LENGTH_STEP) * _LENGTH_STEP
-
     def of_epoch(self, *, seed, epoch):
         """The EncodedTexts that one epoch of training reads."""
         return self
@@ -70,6 +65,11 @@ def rounded_up(length):
     def evaluation_batches(self, order, *, batch_size):
         """Texts in their order, cut into batches."""
         return np.split(order, range(batch_size, len(order), batch_size)) if len(order) else []
+
+
+def rounded_up(length):
+    """The length that a batch is padded to: few different ones, as each new shape costs the matrix library time."""
+    return -(-length // _LENGTH_STEP) * _LENGTH_STEP
 
 
 @dataclasses.dataclass(frozen=True)
