@@ -10,6 +10,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.serving.predictor import Predictor
 from electra_tf.serving.saved_model import export_saved_model
+from electra_tf.tasks import long_texts
 from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.long_texts import EncodedWindows, in_portions
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
@@ -104,6 +105,15 @@ def test_evaluation_measures_the_pooled_outputs():
     found = model.evaluate(texts, labels, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(-np.log(right).mean(), rel=1e-4)
     assert found["accuracy"] == pytest.approx(np.mean(probabilities.argmax(axis=1) == model.label_numbers(labels)))
+
+
+def test_texts_are_the_same_however_many_are_encoded_at_once(monkeypatch):
+    model = classifier_of("mean")
+    expected = model.encode(mixed_texts())
+    monkeypatch.setattr(long_texts, "TEXTS_AT_ONCE", 3)
+    found = model.encode(mixed_texts())
+    for name in ("token_ids", "segment_ids", "lengths", "window_lengths", "starts"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_one_window_of_each_text_is_trained_on_in_each_epoch():

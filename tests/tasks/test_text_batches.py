@@ -55,7 +55,7 @@ def test_other_forms_are_refused_in_one_sentence(texts, pairs, message):
 
 @pytest.mark.parametrize("pairs", [False, True])
 def test_encoded_texts_are_those_of_the_preprocessor(preprocessor, monkeypatch, pairs):
-    monkeypatch.setattr(text_batches, "_TEXTS_AT_ONCE", 3)
+    monkeypatch.setattr(text_batches, "TEXTS_AT_ONCE", 3)
     texts = ["", "a good film", "the plot was very dull and the film was awful and " * 3, "fine!", "x", "y", "z z"]
     columns = (texts, texts[::-1]) if pairs else (texts,)
     encoded = encode_texts(preprocessor, columns)
