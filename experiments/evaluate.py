@@ -7,13 +7,17 @@ from electra_tf.tasks.options import TASKS
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
 
+# What the options of tasks say of a file; the rest is said of a model, whose folder knows it.
+FILE_OPTIONS = ("text_columns", "label_column", "label_separator", "choice_columns", "token_column", "tag_column",
+                "scheme", "drop_last_character", "wrong_answers", "answer_scorer")
+
 
 @dataclasses.dataclass(frozen=True)
 class JobFlags:
-    """Scores a tuned model on labelled texts. The task is the one that the model was tuned for.
+    """Scores a tuned model on labelled data. The task is the one that the model was tuned for.
 
-    The data are a .tsv, .csv or .jsonl file (.gz and .xz are unpacked), or tfds:NAME@SPLIT, a set of
-    tensorflow-datasets. The output holds result.json, predictions.jsonl and scores.png.
+    The data are a file as --train of finetune.py takes it. The output holds result.json, predictions.jsonl and, of most
+    tasks, scores.png.
     """
 
     model: str = job.required("model folder, or folder of a fine-tuning run, whose tuned model is meant")
@@ -21,7 +25,7 @@ class JobFlags:
     output: str = job.required("folder to make")
 
 
-Flags = with_task_options(JobFlags, TASKS)
+Flags = with_task_options(JobFlags, TASKS, only=FILE_OPTIONS)
 
 
 def main(flags):

@@ -9,19 +9,20 @@ from electra_tf.errors import InputError
 _NOT_GIVEN = (None, ())
 
 
-def with_task_options(flags_class, tasks):
+def with_task_options(flags_class, tasks, *, only=None):
     """A job's dataclass with one more flag for each option that any task has; without a value it is the task's own.
 
     Args:
         flags_class: frozen dataclass of the job's other flags.
         tasks: dict of name -> frozen dataclass of options.
+        only: names of the options that the job takes; None for all.
 
     >>> Flags = with_task_options(JobFlags, TASKS)
     """
     fields = {}
     for name, task in tasks.items():
         hints = typing.get_type_hints(task)
-        for field in dataclasses.fields(task):
+        for field in _options(task, only):
             kind, description, owners = fields.get(field.name, (hints[field.name], field.metadata["help"], []))
             fields[field.name] = (kind, description, [*owners, name])
     added = [(name, kind, dataclasses.field(default=() if typing.get_origin(kind) is tuple else None,
@@ -43,11 +44,17 @@ def task_from(flags, tasks, *, name=None):
     name = flags.task if name is None else name
     if name not in tasks:
         raise unknown_name_error("--task", name, tasks)
-    options = {field.name for task in tasks.values() for field in dataclasses.fields(task)}
-    given = {option: getattr(flags, option) for option in options if getattr(flags, option) not in _NOT_GIVEN}
-    chosen = tasks[name]
+    taken = vars(flags)
+    options = {field.name for task in tasks.values() for field in _options(task, taken)}
+    given = {option: taken[option] for option in options if taken[option] not in _NOT_GIVEN}
+    own = [field.name for field in _options(tasks[name], taken)]
     for flag in given:
-        if flag not in {field.name for field in dataclasses.fields(chosen)}:
+        if flag not in own:
             raise InputError(f"--{flag} says nothing to --task={name}; its options are "
-                             f"{', '.join('--' + field.name for field in dataclasses.fields(chosen))}.")
-    return chosen(**given)
+                             f"{', '.join(f'--{option}' for option in own)}.")
+    return tasks[name](**given)
+
+
+def _options(task, names):
+    """The fields of a task's options that have one of some names; None for all."""
+    return [field for field in dataclasses.fields(task) if names is None or field.name in names]

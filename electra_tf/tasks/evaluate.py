@@ -28,10 +28,10 @@ from electra_tf.tasks.trial import PICTURE_FILE, PREDICTIONS_FILE, write_predict
 from electra_tf.training.run_folder import versions, write_result
 
 JOB = "evaluate"
-_TASK_NAMES = {ElectraTextClassifier.KIND: TextClassification.name, ElectraTextRegressor.KIND: Regression.name,
-               ElectraMultiLabelClassifier.KIND: MultiLabel.name, ElectraMultipleChoice.KIND: MultipleChoice.name,
-               ElectraTokenClassifier.KIND: TokenClassification.name,
-               ElectraQuestionAnswerer.KIND: QuestionAnswering.name}
+_TASK_NAMES = {model.KIND: task.name for model, task in (
+    (ElectraTextClassifier, TextClassification), (ElectraTextRegressor, Regression),
+    (ElectraMultiLabelClassifier, MultiLabel), (ElectraMultipleChoice, MultipleChoice),
+    (ElectraTokenClassifier, TokenClassification), (ElectraQuestionAnswerer, QuestionAnswering))}
 
 
 def task_name_of(model):
@@ -55,15 +55,6 @@ def task_name_of(model):
     return _TASK_NAMES[kind]
 
 
-def _require_same_settings(model, task):
-    """Refuses another way to read long texts than the model's."""
-    for field in dataclasses.fields(task):
-        given = getattr(task, field.name)
-        used = getattr(model, field.name, given)
-        if field.name in ("long_text", "stride") and given not in (field.default, used):
-            raise InputError(f"{field.name}={given!r}: the model was tuned with {used!r}; leave it out.")
-
-
 def evaluate(model, data, *, task, output):
     """Scores a tuned model on labelled data.
 
@@ -73,7 +64,8 @@ def evaluate(model, data, *, task, output):
     Args:
         model: model folder, or folder of a fine-tuning run, whose tuned model is meant.
         data: labelled set as the task reads it.
-        task: where the data holds what: TextClassification or another of tasks/options.py.
+        task: where the data holds what: TextClassification or another of tasks/options.py. What it says of the model
+            itself, such as `long_text`, is not read: the folder knows.
         output: folder to make.
 
     Returns:
@@ -91,12 +83,13 @@ def evaluate(model, data, *, task, output):
     tuned, folder = task_of(task), model_folder_of(model)
     rows = tuned.read(data)
     loaded = load_task_model(folder)
-    _require_same_settings(loaded, task)
     examples = tuned.examples(loaded, rows)
     with new_folder(output) as made:
         scores = tuned.scores(loaded, examples)
         metric, numbers = tuned.metrics[0], scores.numbers()
-        write_predictions(made / PREDICTIONS_FILE, tuned.predictions(loaded, rows))
+        predictions = list(tuned.predictions(loaded, rows))
+        write_predictions(made / PREDICTIONS_FILE, predictions)
+        tuned.write_official_predictions(made, predictions)
         tuned.draw(scores, loaded, path=made / PICTURE_FILE,
                    title=f"{pathlib.Path(data).name}, {metric} {numbers[metric]:.3f}")
         write_result(made, {

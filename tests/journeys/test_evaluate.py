@@ -4,7 +4,14 @@ import json
 
 import pytest
 
+from electra_tf.config import FineTuningConfig
+from electra_tf.tasks.evaluate import _TASK_NAMES
+from electra_tf.tasks.finetune import task_of
+from electra_tf.tasks.options import TASKS, QuestionAnswering, TokenClassification
 from experiments import evaluate, finetune, job
+from tests.tasks.question_answering.moods import moods as moods_asked_for
+from tests.tasks.question_answering.moods import write_squad
+from tests.tasks.tagging.moods import moods, write_columns
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 OPTIONS = ("--text_columns=sentence", "--label_column=label")
@@ -48,6 +55,31 @@ def test_a_run_is_scored_again_as_it_scored_itself(tuned, tmp_path, capsys):
     assert '"long_text": "max"' in json.dumps(settings) and '"stride": 7' in json.dumps(settings)
 
 
+@pytest.mark.parametrize("options, flags, write, rows", [
+    (TokenClassification(token_column=0, tag_column=1), ["--token_column=0", "--tag_column=1"], write_columns, moods),
+    (QuestionAnswering(beam_size=5), [], write_squad, moods_asked_for)], ids=["tags", "questions"])
+def test_other_tasks_are_known_from_the_folder(tuned, tmp_path, capsys, options, flags, write, rows):
+    task, data = task_of(options), write(tmp_path / "data.json", *rows(12, seed=3))
+    read = task.read(data)
+    model = task.new_model(tuned / "pretrained" / "discriminator", train=read, load_weights=False,
+                           config=FineTuningConfig(sequence_length=30))
+    model.save_to_preset(tmp_path / "model")
+    run(evaluate, f"--model={tmp_path}/model", f"--data={data}", f"--output={tmp_path}/scores", *flags)
+    result = json.loads((tmp_path / "scores" / "result.json").read_text())
+    assert result["metrics"] == pytest.approx(task.scores(model, task.examples(model, read)).numbers())
+    assert len((tmp_path / "scores" / "predictions.jsonl").read_text().splitlines()) == 12
+    assert f"{options.name}: " in capsys.readouterr().out
+
+
+def test_a_model_of_each_task_can_be_scored():
+    assert set(_TASK_NAMES.values()) == set(TASKS)
+
+
+def test_each_flag_is_an_option_of_a_task():
+    known = {name for task in TASKS.values() for name in task.__dataclass_fields__}
+    assert set(evaluate.FILE_OPTIONS) <= known and len(set(evaluate.FILE_OPTIONS)) == len(evaluate.FILE_OPTIONS)
+
+
 @pytest.mark.parametrize("flags, message", [
     (["--data=unlabelled.tsv"], "unlabelled.tsv, line 1: column 'label' does not exist; the columns are sentence"),
     (["--data=other.tsv"], "other.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
@@ -57,7 +89,7 @@ def test_a_run_is_scored_again_as_it_scored_itself(tuned, tmp_path, capsys):
      "holds a model of kind 'discriminator', which was not tuned for a task; fine-tune it first"),
     (["--data=other.tsv", "--model=nowhere"], "nowhere is not a model folder"),
     (["--data=other.tsv", "--label_separator=,"], "--label_separator says nothing to --task=text_classification"),
-    (["--data=other.tsv", "--long_text=mean"], "long_text='mean': the model was tuned with 'max'; leave it out"),
+    (["--data=other.tsv", "--long_text=mean"], "flag '--long_text' does not exist"),
     (["--data=good.tsv", "--output=."], "holds other work"),
 ])
 def test_what_does_not_fit_is_refused_and_nothing_is_left(tuned, tmp_path, monkeypatch, capsys, flags, message):
