@@ -8,6 +8,7 @@ import pytest
 from electra_tf import config
 from electra_tf.config import (
     PRESETS,
+    AugmentationConfig,
     ElectraConfig,
     FineTuningConfig,
     MaskingConfig,
@@ -18,7 +19,8 @@ from electra_tf.config import (
 from electra_tf.errors import InputError
 from electra_tf.presets import PRESET_SETTINGS
 
-SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig)
+SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConfig, PretrainingConfig, FineTuningConfig,
+                    AugmentationConfig)
 
 
 @pytest.mark.parametrize(("config_class", "values", "message"), [
@@ -81,6 +83,18 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConf
     (FineTuningConfig, {"first_step": -1}, "first_step=-1 must be 0 or 1"),
     (FineTuningConfig, {"clip_rows": "none"}, "clip_rows='none' must be one of merged, separate"),
     (FineTuningConfig, {"evaluations_per_epoch": 0}, "evaluations_per_epoch=0 must be a whole number"),
+    (FineTuningConfig, {"schedule": "step"}, "schedule='step' must be one of linear, constant, cosine"),
+    (FineTuningConfig, {"patience": -1}, "patience=-1 must be a whole number from 0 up"),
+    (FineTuningConfig, {"lora_rank": 2.5}, "lora_rank=2.5 must be a whole number from 0 up"),
+    (FineTuningConfig, {"frozen_layers": -2}, "frozen_layers=-2 must be a whole number from 0 up"),
+    (AugmentationConfig, {"deletion_rate": 1.0}, r"deletion_rate=1.0 must lie in \[0, 1\); 0 switches it off"),
+    (AugmentationConfig, {"swap_rate": -0.1}, r"swap_rate=-0.1 must lie in \[0, 1\)"),
+    (AugmentationConfig, {"replacement_rate": 0.1, "new_tokens": "words"}, "new_tokens='words' must be one of mask, ra"),
+    (AugmentationConfig, {"insertion_rate": 0.1, "new_tokens": "generator"},
+     "new_tokens='generator' and generator='' do not go together; give both"),
+    (AugmentationConfig, {"insertion_rate": 0.1, "generator": "runs/small"}, "new_tokens='mask' and generator='runs/sm"),
+    (AugmentationConfig, {"deletion_rate": 0.1, "new_tokens": "random"},
+     "new_tokens='random' says nothing while insertion_rate and replacement_rate are 0"),
 ])
 def test_a_value_that_cannot_be_is_refused(config_class, values, message):
     with pytest.raises(InputError, match=message):

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from electra_tf.config import AugmentationConfig, FineTuningConfig, replace
 from electra_tf.files import sha256_of
-from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.classification_task import ClassificationTask
 from electra_tf.tasks.options import TextClassification
+from electra_tf.tasks.trial import Setting, run_trial
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 FEW_STEPS = FineTuningConfig(sequence_length=30, batch_size=5, epochs=1)
@@ -27,19 +28,21 @@ def outcome_of(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     texts, labels = reviews(12, seed=4)
     rows = str(write_tsv(folder / "rows.tsv", [text * 3 for text in texts], labels))
-    task = TextClassification(text_columns=("sentence",), label_column="label")
+    task = ClassificationTask(TextClassification(text_columns=("sentence",), label_column="label"))
+    sets = dict.fromkeys(("train", "validation"), task.read(rows))
 
     def outcome_of(name, config):
+        setting = Setting(task, config, sets, run / "discriminator", False, "accuracy")
         tf.config.run_functions_eagerly(True)
         try:
-            finetune(config, task=task, train=rows, validation=rows, model=str(run), random_weights=True,
-                     output=folder / name)
+            run_trial(setting, folder / name, seed=config.seed, examples=setting.examples(setting.new_model(0)),
+                      name=name)
         finally:
             tf.config.run_functions_eagerly(False)
         model = folder / name / "model"
-        lines = (folder / name / "trials" / str(config.seed) / "log.jsonl").read_text().splitlines()
-        evaluations = [line for line in lines if json.loads(line)["event"] == "validation"]
-        return sha256_of(model / "model.safetensors"), (model / "config.json").read_text(), len(evaluations)
+        events = [json.loads(line)["event"] for line in (folder / name / "log.jsonl").read_text().splitlines()]
+        return (sha256_of(model / "model.safetensors"), (model / "config.json").read_text(),
+                events.count("validation"))
     return outcome_of
 
 
