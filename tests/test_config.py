@@ -89,10 +89,10 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConf
     (FineTuningConfig, {"frozen_layers": -2}, "frozen_layers=-2 must be a whole number from 0 up"),
     (AugmentationConfig, {"deletion_rate": 1.0}, r"deletion_rate=1.0 must lie in \[0, 1\); 0 switches it off"),
     (AugmentationConfig, {"swap_rate": -0.1}, r"swap_rate=-0.1 must lie in \[0, 1\)"),
-    (AugmentationConfig, {"replacement_rate": 0.1, "new_tokens": "words"}, "new_tokens='words' must be one of mask, ra"),
+    (AugmentationConfig, {"replacement_rate": 0.1, "new_tokens": "words"}, "new_tokens='words' must be one of mask, r"),
     (AugmentationConfig, {"insertion_rate": 0.1, "new_tokens": "generator"},
      "new_tokens='generator' and generator='' do not go together; give both"),
-    (AugmentationConfig, {"insertion_rate": 0.1, "generator": "runs/small"}, "new_tokens='mask' and generator='runs/sm"),
+    (AugmentationConfig, {"insertion_rate": 0.1, "generator": "runs/small"}, "new_tokens='mask' and generator='runs"),
     (AugmentationConfig, {"deletion_rate": 0.1, "new_tokens": "random"},
      "new_tokens='random' says nothing while insertion_rate and replacement_rate are 0"),
 ])
