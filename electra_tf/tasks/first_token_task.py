@@ -133,24 +133,12 @@ class FirstTokenTask(TextTask):
 
     def stored_settings(self):
         """What a model folder says of the model beyond its architecture."""
-        return {**self._head_settings(), "sequence_length": self.preprocessor.sequence_length}
+        return {**self.head_settings(), "sequence_length": self.preprocessor.sequence_length}
 
-    def _head_settings(self):
+    def head_settings(self):
         return {**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
                 "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,
                 "long_text": self.long_text, "stride": self.stride}
-
-    def get_config(self):
-        """What `keras.models.load_model` makes the model of: its encoder, its preprocessor and its head."""
-        return {"encoder": keras.saving.serialize_keras_object(self.encoder),
-                "preprocessor": self.preprocessor and keras.saving.serialize_keras_object(self.preprocessor),
-                **self._head_settings(), "name": self.name, "dtype": self.dtype_policy.name}
-
-    @classmethod
-    def from_config(cls, config):
-        parts = {name: config[name] and keras.saving.deserialize_keras_object(config[name])
-                 for name in ("encoder", "preprocessor")}
-        return cls(**{**config, **parts})
 
     @classmethod
     def from_folder(cls, folder, *, new_head=None, sequence_length=None, pairs=None, dropout=None,

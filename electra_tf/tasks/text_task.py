@@ -38,7 +38,6 @@ class TextTask(keras.Model):
     labels_whole_texts = False
     _makes_optimizer = True
     _augment = None
-    _compiled_with = None
 
     def label_numbers(self, y):
         """Labels as a user gives them -> int32 array."""
@@ -85,9 +84,9 @@ class TextTask(keras.Model):
         if self.settings.lora_rank:
             self.encoder.enable_lora(self.settings.lora_rank)
         self.encoder.freeze(embeddings=self.settings.freeze_embeddings, layers=self.settings.frozen_layers)
-        metrics = self.default_metrics() if metrics is None else list(metrics)
         # A function: Keras would take the metrics themselves for parts of the model.
-        self._compiled_with = lambda: metrics
+        self._given_metrics = lambda given=metrics: given
+        metrics = self.default_metrics() if metrics is None else list(metrics)
         # Scores of whole sets and augmentation have shapes that only the data decides; XLA cannot compile them.
         if jit_compile == "auto" and (self._augment or any(isinstance(metric, ScoreMetric) for metric in metrics)):
             jit_compile = False
@@ -96,6 +95,22 @@ class TextTask(keras.Model):
         if optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def head_settings(self):
+        """The arguments of the model besides encoder and preprocessor, as plain values."""
+        raise NotImplementedError
+
+    def get_config(self):
+        """What `keras.models.load_model` makes the model of."""
+        return {"encoder": keras.saving.serialize_keras_object(self.encoder),
+                "preprocessor": self.preprocessor and keras.saving.serialize_keras_object(self.preprocessor),
+                **self.head_settings(), "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {name: config[name] and keras.saving.deserialize_keras_object(config[name])
+                 for name in ("encoder", "preprocessor")}
+        return cls(**{**config, **parts})
+
     def get_compile_config(self):
         """What `keras.models.load_model` needs to compile the model again."""
         if not self.compiled:
@@ -103,14 +118,15 @@ class TextTask(keras.Model):
         # Weights are saved with LoRA merged, so an optimizer of its matrices would not fit them.
         optimizer = None if self.settings.lora_rank else self.optimizer
         return {"settings": to_dict(self.settings), "makes_optimizer": self._makes_optimizer,
-                "metrics": [keras.saving.serialize_keras_object(metric) for metric in self._compiled_with()],
+                "metrics": self._given_metrics() and list(map(keras.saving.serialize_keras_object,
+                                                              self._given_metrics())),
                 "optimizer": optimizer and keras.saving.serialize_keras_object(optimizer)}
 
     def compile_from_config(self, config):
         """Compiles as before saving, but without LoRA, which is merged; a generator is loaded when training begins."""
         settings = replace(from_dict(FineTuningConfig, config["settings"]), lora_rank=0)
         optimizer = config["optimizer"] and keras.saving.deserialize_keras_object(config["optimizer"])
-        metrics = [keras.saving.deserialize_keras_object(metric) for metric in config["metrics"]]
+        metrics = config["metrics"] and list(map(keras.saving.deserialize_keras_object, config["metrics"]))
         self.compile(None if config["makes_optimizer"] else optimizer, metrics=metrics,
                      settings=replace(settings, augmentation=AugmentationConfig()))
         self.settings = settings

@@ -21,6 +21,8 @@ from electra_tf.tasks.augmentation import (
     swap_tokens,
 )
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
+from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.vocabulary import SPECIAL_PIECES, Vocabulary
 from tests.tasks.tiny import reviews, save_networks, tiny_config, tiny_vocabulary
@@ -327,13 +329,11 @@ def test_the_choices_of_a_text_are_changed_each_by_itself(run):
 
 
 def test_labels_of_single_tokens_and_models_without_vocabulary_are_refused(run):
-    class Tagger(ElectraTextClassifier):
-        labels_whole_texts = False
-
-    tagger = Tagger.from_preset(run / "discriminator", labels=["a", "b"])
-    with pytest.raises(InputError, match="augmentation moves and changes tokens, and the labels of a text_classifier "
-                                         "belong to single tokens; leave the rates of augmentation at 0"):
-        tagger.compile(settings=FineTuningConfig(augmentation=ALL_MASKS))
+    tagger = ElectraTokenClassifier.from_preset(run / "discriminator", labels=["O", "B-LOC", "I-LOC"])
+    for model in (tagger, ElectraQuestionAnswerer.from_preset(run / "discriminator", sequence_length=40)):
+        with pytest.raises(InputError, match=f"augmentation moves and changes tokens, and the labels of a {model.KIND} "
+                                             "belong to single tokens; leave the rates of augmentation at 0"):
+            model.compile(settings=FineTuningConfig(augmentation=ALL_MASKS))
     without = ElectraTextClassifier(tagger.encoder, labels=["a", "b"])
     with pytest.raises(InputError, match="augmentation needs the model's vocabulary"):
         without.compile(settings=FineTuningConfig(augmentation=ALL_MASKS))

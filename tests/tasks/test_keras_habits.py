@@ -15,7 +15,10 @@ from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.keras_metrics import MacroF1, MatthewsCorrelation, PearsonCorrelation, SpearmanCorrelation
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.question_answering.options import QuestionAnswering
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.regression_scores import pearson, spearman
+from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.text.preprocessor import TextPreprocessor
@@ -48,6 +51,27 @@ MODELS = {
     "multiple_choice": (lambda: new_model(ElectraMultipleChoice, num_choices=2), CHOICES),
     "ensemble": (lambda: ElectraEnsemble([classifier(seed=seed) for seed in (0, 1)]), TEXTS),
 }
+
+
+def test_a_tagger_and_an_answerer_come_back_from_their_files(tmp_path):
+    tagger = new_encoder_task(ElectraTokenClassifier, labels=("O", "B-GOOD", "I-GOOD"), stride=5)
+    tagger.compile()
+    answerer = new_encoder_task(ElectraQuestionAnswerer, options=QuestionAnswering(beam_size=3),
+                                no_answer_threshold=0.7)
+    asked = (["was the film good"] * 2, ["the film was very good", "a dull plot"])
+    for model, x in ((tagger, (TEXTS,)), (answerer, asked)):
+        model.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras")
+        assert again.get_config() == model.get_config() and type(again) is type(model)
+        assert again.predict(*x, verbose=0) == model.predict(*x, verbose=0)
+
+
+def new_encoder_task(model_class, **settings):
+    keras.utils.set_random_seed(0)
+    model = model_class(ElectraEncoder(tiny_config()), preprocessor=TextPreprocessor(
+        tiny_vocabulary(), sequence_length=24), **settings)
+    scatter_weights(model, seed=0)
+    return model
 
 
 @pytest.mark.parametrize("kind", MODELS)

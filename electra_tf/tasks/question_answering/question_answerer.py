@@ -29,6 +29,7 @@ _SPANS = "spans/"
 _EVEN_ODDS = 0.5
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraQuestionAnswerer(TextTask):
     """Answers questions by a piece of their context, which may have any length, or says that it holds no answer.
 
@@ -184,6 +185,13 @@ class ElectraQuestionAnswerer(TextTask):
         """Name -> variable: the encoder's under "encoder/", the head's under "head/"."""
         return {**encoder_weights(self.encoder), **named_weights(self.head, prefix="head/")}
 
+    def head_settings(self):
+        return {"options": to_dict(self.options), "no_answer_threshold": self.no_answer_threshold}
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config({**config, "options": from_dict(QuestionAnswering, config["options"])})
+
     def save_to_preset(self, folder):
         """Writes a model folder: weights, architecture, options, vocabulary. Never over other work.
 
@@ -194,8 +202,7 @@ class ElectraQuestionAnswerer(TextTask):
         save_model_folder(
             folder, kind=self.KIND, config=self.encoder.config, vocabulary=self.preprocessor.vocabulary,
             weights=_with_one_layer(self.weights_by_name(), is_joint=self.options.joint),
-            extra={"options": to_dict(self.options), "sequence_length": self.preprocessor.sequence_length,
-                   "no_answer_threshold": self.no_answer_threshold})
+            extra={**self.head_settings(), "sequence_length": self.preprocessor.sequence_length})
 
     @classmethod
     def from_preset(cls, folder, *, sequence_length=None, dropout=None, no_answer_threshold=None, load_weights=True,

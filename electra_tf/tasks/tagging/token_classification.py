@@ -26,6 +26,7 @@ from electra_tf.text.tokenizer import Tokenizer
 _IMPOSSIBLE = -1e6
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraTokenClassifier(TextTask):
     """Tags the words of texts of any length: names, chunks, parts of speech. Takes lists of words, or plain texts.
 
@@ -204,6 +205,10 @@ class ElectraTokenClassifier(TextTask):
         """Name -> variable: the encoder's under "encoder/", the head's under "classifier/"."""
         return {**encoder_weights(self.encoder), **named_weights(self.classifier, prefix="classifier/")}
 
+    def head_settings(self):
+        return {"labels": list(self.labels), "scheme": self.scheme, "label_pieces": self.label_pieces,
+                "stride": self.stride, "segment_id": self.segment_id, "empty_word_tag": self.empty_word_tag}
+
     def save_to_preset(self, folder):
         """Writes a model folder: weights, architecture, labels, vocabulary. Never over other work.
 
@@ -214,9 +219,7 @@ class ElectraTokenClassifier(TextTask):
         save_model_folder(
             folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
             vocabulary=self.preprocessor.vocabulary,
-            extra={"labels": list(self.labels), "scheme": self.scheme, "label_pieces": self.label_pieces,
-                   "stride": self.stride, "segment_id": self.segment_id, "empty_word_tag": self.empty_word_tag,
-                   "dropout": self.encoder.config.hidden_dropout,
+            extra={**self.head_settings(), "dropout": self.encoder.config.hidden_dropout,
                    "sequence_length": self.preprocessor.sequence_length})
 
     @classmethod
