@@ -36,6 +36,7 @@ _HOMES = {
     "electra_tf.tasks.question_answering.question_answerer": ("ElectraQuestionAnswerer",),
     "electra_tf.tasks.options": ("TextClassification", "Regression", "MultiLabel", "MultipleChoice",
                                  "TokenClassification", "QuestionAnswering", "Trials"),
+    "electra_tf.tasks.usual_settings": ("usual_settings",),
     "electra_tf.tasks.statistics.trials": ("trials_table",),
     "electra_tf.tasks.statistics.comparison": ("compare_results",),
     "electra_tf.serving.saved_model": ("export_saved_model",),

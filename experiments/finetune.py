@@ -6,12 +6,14 @@ import electra_tf
 from electra_tf import config
 from electra_tf.tasks.glue import GLUE, glue_data
 from electra_tf.tasks.options import TASKS, Trials
+from electra_tf.tasks.usual_settings import usual_settings
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
 
 
-def _named(recipe):
-    return config.with_recipe(config.FineTuningConfig(), recipe)
+def _named(recipe, model, task):
+    model = model if isinstance(model, str) else ""  # not given, as in --help
+    return usual_settings(model, task=task, recipe=recipe)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class JobFlags(Trials):
     random_weights: bool = config.setting(False, "take architecture and vocabulary of --model, but no weights: the "
                                                  "baseline without pretraining")
     recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
-    settings: config.FineTuningConfig = job.settings_from("recipe", named=_named)
+    settings: config.FineTuningConfig = job.settings_from("recipe", "model", "task", named=_named)
 
 
 Flags = with_task_options(JobFlags, TASKS)
