@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
 help:
 	@echo "make quickstart   from raw text to a served model in under 10 minutes, after the install"
-	@echo "make test         the tests; arguments for pytest: make test ARGS='tests/text -x'"
+	@echo "make test         the tests; arguments for pytest: make test ARGS='tests/text -x -n 0'"
 	@echo "make slow         the tests that take long: many kills, large comparisons"
 	@echo "make interoperability   checks against PyTorch and transformers, in an environment of their own (.venv-torch)"
 	@echo "make setup        the install alone; another Python: make setup PYTHON=/path/to/python3.12"
@@ -23,7 +23,7 @@ quickstart: setup
 	@$(BIN)/python experiments/quickstart.py $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 slow: setup
 	@$(BIN)/python -m pytest -m slow $(ARGS)

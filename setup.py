@@ -11,7 +11,7 @@ import setuptools
 ROOT = pathlib.Path(__file__).resolve().parent
 README = ROOT / "README.md"
 
-TEST = ["pytest>=9.0,<10", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"]
+TEST = ["pytest>=9.0,<10", "pytest-xdist>=3.8,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"]
 
 setuptools.setup(
     name="electra-tf",

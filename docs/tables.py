@@ -61,8 +61,8 @@ def results_table(table):
 def shown(value):
     """A cell: text as it is, a number in short, a list of numbers as mean ± standard deviation (count)."""
     if isinstance(value, list):
-        spread = statistics.stdev(value) if len(value) > 1 else 0.0
-        return f"{statistics.mean(value):.1f} ± {spread:.1f} ({len(value)})"
+        spread = f" ± {statistics.stdev(value):.1f}" if len(value) > 1 else ""
+        return f"{statistics.mean(value):.1f}{spread} ({len(value)})"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 

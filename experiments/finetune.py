@@ -6,14 +6,14 @@ import electra_tf
 from electra_tf import config
 from electra_tf.tasks.glue import GLUE, glue_data
 from electra_tf.tasks.options import TASKS, Trials
-from electra_tf.tasks.usual_settings import usual_settings
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
 
 
 def _named(recipe, model, task):
-    model = model if isinstance(model, str) else ""  # not given, as in --help
-    return usual_settings(model, task=task, recipe=recipe)
+    if not isinstance(model, str):  # not given, as in --help
+        return config.with_recipe(config.FineTuningConfig(), recipe)
+    return electra_tf.usual_settings(model, task=task, recipe=recipe)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ import json
 import logging
 import pathlib
 
-import keras
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -75,12 +74,12 @@ class MergedKernel:
         return self._dense.kernel.shape
 
     def numpy(self):
-        return keras.ops.convert_to_numpy(self._dense.kernel)
+        return np.asarray(self._dense.kernel)
 
     def assign(self, value):
         """Sets the kernel; what LoRA has learnt so far is forgotten."""
         next(weight for weight in self._dense.weights if weight.name == "kernel").assign(value)
-        self._dense.lora_kernel_b.assign(keras.ops.zeros_like(self._dense.lora_kernel_b))
+        self._dense.lora_kernel_b.assign(np.zeros(self._dense.lora_kernel_b.shape, np.float32))
 
 
 def assign_weights(variables, arrays, *, new=(), unused=()):
