@@ -84,15 +84,15 @@ def test_packed_files_are_unpacked_by_name_also_in_several_members(tmp_path, suf
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("a.txt.gz", b"plain text", "a.txt.gz is named .gz but is not packed that way"),
-    ("a.txt.xz", gzip.compress(b"x"), "a.txt.xz is named .xz but is not packed that way"),
+    ("a.txt.xz", gzip.compress(b"x", mtime=0), "a.txt.xz is named .xz but is not packed that way"),
     ("a.txt.gz", b"", "is named .gz but is not"),
-    ("a.txt", gzip.compress(b"x"), "a.txt is packed, but its name does not say so; let it end in .gz"),
+    ("a.txt", gzip.compress(b"x", mtime=0), "a.txt is packed, but its name does not say so; let it end in .gz"),
     ("a.txt", lzma.compress(b"x"), "let it end in .xz"),
     ("a.txt", b"PK\x03\x04rest", "a.txt is a zip file"),
     ("a.txt", bz2.compress(b"x"), "a.txt is a bzip2 file"),
-    ("a.txt.gz", gzip.compress(b"text " * 9999)[:-20], "a.txt.gz is damaged or cut short"),
+    ("a.txt.gz", gzip.compress(b"text " * 9999, mtime=0)[:-20], "a.txt.gz is damaged or cut short"),
     ("a.txt.xz", lzma.compress(b"text " * 9999)[:-30], "a.txt.xz is damaged or cut short"),
-    ("a.txt.gz", gzip.compress(b"text")[:-8] + b"\x00" * 8, "a.txt.gz is damaged or cut short"),
+    ("a.txt.gz", gzip.compress(b"text", mtime=0)[:-8] + b"\x00" * 8, "a.txt.gz is damaged or cut short"),
     ("a.txt", b"a\x00b\x00", "looks like a binary file, or UTF-16 without a byte-order mark"),
     ("sub", None, "sub cannot be read: Is a directory")])
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, name, content, message):
