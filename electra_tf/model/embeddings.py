@@ -26,7 +26,8 @@ class ElectraEmbeddings(keras.layers.Layer):
 
     def build(self, input_shape=None):
         def table(name, rows):
-            return self.add_weight(name=name, shape=(rows, self.config.embedding_size),
+            # Rows are rounded after they were looked up, not the whole table before; their gradients add up in float32.
+            return self.add_weight(name=name, shape=(rows, self.config.embedding_size), autocast=False,
                                    initializer=initial_weights(self.config))
         self.word_embeddings = self._tables_of().word_embeddings if self._tables_of else table(
             "word_embeddings", self.config.vocabulary_size)
@@ -43,14 +44,14 @@ class ElectraEmbeddings(keras.layers.Layer):
         `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given.
         """
         if word_vectors is None:
-            word_vectors = tf.gather(tf.cast(self.word_embeddings, self.compute_dtype), token_ids)
+            word_vectors = tf.gather(tf.convert_to_tensor(self.word_embeddings), token_ids)
         words = tf.cast(word_vectors, self.compute_dtype)
-        segments = tf.gather(tf.cast(self.segment_embeddings, self.compute_dtype), segment_ids)
+        segments = tf.cast(tf.gather(tf.convert_to_tensor(self.segment_embeddings), segment_ids), self.compute_dtype)
         if self.config.position_type == "relative":  # the attention knows them
             return self.norm(words + segments)
         table = self.position_embeddings if self.config.position_type == "learned" else sinusoids(
             self.config.max_positions, self.config.embedding_size)
-        positions = tf.cast(table, self.compute_dtype)[: tf.shape(token_ids)[1]]
+        positions = tf.cast(tf.convert_to_tensor(table)[: tf.shape(token_ids)[1]], self.compute_dtype)
         return self.norm(words + segments + positions)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from electra_tf.config import ElectraConfig, from_dict, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.embeddings import ElectraEmbeddings, embeddings_dropout
+from electra_tf.model.layers import Dense
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 from electra_tf.model.transformer import DROPOUTS_PER_LAYER, DROPPED_KERNELS_PER_LAYER, TransformerLayer
 
@@ -56,7 +57,7 @@ class ElectraEncoder(keras.Model):
                 name="embeddings_gate", dtype=policy)
         self.embeddings_project = None
         if config.embedding_size != config.hidden_size:
-            self.embeddings_project = keras.layers.Dense(
+            self.embeddings_project = Dense(
                 config.hidden_size, kernel_initializer="glorot_uniform", name="embeddings_project", dtype=policy)
         self.transformer_layers = [
             TransformerLayer(

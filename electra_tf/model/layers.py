@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from electra_tf import kernels
+from electra_tf.kernels import operations
 from electra_tf.objective import random_bits
 
 _ROOT_HALF = 0.5 ** 0.5
@@ -94,7 +96,22 @@ def dense(units, *, config, name, dtype, stream=None):
     if stream is not None and config.drop_connect:
         return DropConnectDense(units, rate=config.drop_connect, stream=stream,
                                 kernel_initializer=initial_weights(config), name=name, dtype=dtype)
-    return keras.layers.Dense(units, kernel_initializer=initial_weights(config), name=name, dtype=dtype)
+    return Dense(units, kernel_initializer=initial_weights(config), name=name, dtype=dtype)
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class Dense(keras.layers.Dense):
+    """A dense layer of Keras whose weights stay float32 up to the product, which the fused operations round for it."""
+
+    def add_weight(self, *args, **kwargs):
+        return super().add_weight(*args, **{**kwargs, "autocast": False})
+
+    def call(self, inputs, has_gelu=False):
+        """With `has_gelu`, the exact GELU of the product."""
+        if kernels.are_in_use():
+            return operations.linear(inputs, self.kernel, self.bias, has_gelu=has_gelu)
+        outputs = keras.ops.matmul(inputs, tf.cast(self.kernel, inputs.dtype)) + tf.cast(self.bias, inputs.dtype)
+        return gelu(outputs) if has_gelu else outputs
 
 
 class LayerNorm(keras.layers.Layer):
@@ -131,10 +148,16 @@ class Dropout(keras.layers.Layer):
         if random is None:
             random = random_source_of_the_moment(tf.shape(inputs)[0])
         # Batches of fine-tuning are as long as their longest text: a size that is known only at run time.
+        if kernels.are_in_use() and inputs.shape.rank == 3:
+            return operations.dropout(inputs, self.dice(random))
         shape = [tf.shape(inputs)[axis] if size is None else size for axis, size in enumerate(inputs.shape)][1:]
         keep = random_bits.keep_mask(
             random, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream, shape=shape, rate=self.rate)
         return tf.where(keep, inputs / (1 - self.rate), tf.zeros_like(inputs))
+
+    def dice(self, random):
+        """What a fused operation needs to do this dropout itself; `random` None: it drops nothing."""
+        return operations.Dice(self.rate, stream=random_bits.FIRST_DROPOUT_STREAM + self.stream, source=random)
 
 
 @keras.saving.register_keras_serializable(package="electra_tf")

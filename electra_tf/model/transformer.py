@@ -3,7 +3,17 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.model.layers import DropConnectDense, Dropout, LayerNorm, activation_of, dense
+from electra_tf import kernels
+from electra_tf.kernels import operations
+from electra_tf.model.layers import (
+    DropConnectDense,
+    Dropout,
+    LayerNorm,
+    activation_of,
+    dense,
+    gelu,
+    random_source_of_the_moment,
+)
 
 DROPOUTS_PER_LAYER = 3
 
@@ -42,7 +52,14 @@ class SelfAttention(keras.layers.Layer):
         return tf.transpose(heads, [0, 2, 1, 3])  # [batch, heads, length, head_size]
 
     def call(self, hidden, padding_mask, training=False, random=None):
-        query, key, value = (self._split_heads(layer(hidden)) for layer in (self.query, self.key, self.value))
+        projections = self.query, self.key, self.value
+        if kernels.are_in_use() and self.config.position_type != "relative":
+            projected = operations.three_linear(hidden, [layer.kernel for layer in projections],
+                                                [layer.bias for layer in projections])
+            context = operations.attention(*projected, padding_mask, heads=self.config.num_heads,
+                                           dropout=self.dropout.dice(random if training else None))
+            return _apply(self.output_dense, context, training=training, random=random)
+        query, key, value = (self._split_heads(layer(hidden)) for layer in projections)
         scores = tf.matmul(query * self.config.head_size ** -0.5, key, transpose_b=True)
         # Softmax in float32 under every policy.
         penalties = (1.0 - tf.cast(padding_mask, tf.float32)) * _MASKED_SCORE
@@ -103,10 +120,24 @@ class TransformerLayer(keras.layers.Layer):
         self.output_dense.build((*input_shape[:-1], self.config.intermediate_size))
 
     def call(self, hidden, padding_mask, training=False, random=None):
-        attended = self.attention(hidden, padding_mask, training=training, random=random)
-        attended = self.attention_dropout(attended, training=training, random=random)
-        hidden = self.attention_norm(attended + hidden)
-        output = self.activation(_apply(self.intermediate, hidden, training=training, random=random))
-        output = _apply(self.output_dense, output, training=training, random=random)
-        output = self.output_dropout(output, training=training, random=random)
-        return self.output_norm(output + hidden)
+        if training and random is None:
+            random = random_source_of_the_moment(tf.shape(hidden)[0])
+        dice = {"training": training, "random": random}
+        attended = self.attention(hidden, padding_mask, **dice)
+        hidden = _add_norm(attended, hidden, dropout=self.attention_dropout, norm=self.attention_norm, **dice)
+        output = _apply(self.output_dense, self._widened(hidden, **dice), **dice)
+        return _add_norm(output, hidden, dropout=self.output_dropout, norm=self.output_norm, **dice)
+
+    def _widened(self, hidden, **dice):
+        """The activation of the first dense layer."""
+        if self.activation is gelu and not isinstance(self.intermediate, DropConnectDense):
+            return self.intermediate(hidden, has_gelu=True)
+        return self.activation(_apply(self.intermediate, hidden, **dice))
+
+
+def _add_norm(values, residual, *, dropout, norm, training, random):
+    """LayerNorm of the sum of a residual and of values that went through dropout."""
+    if kernels.are_in_use():
+        return operations.add_norm(values, residual, norm.gamma, norm.beta, epsilon=norm.epsilon,
+                                   dropout=dropout.dice(random if training else None))
+    return norm(dropout(values, training=training, random=random) + residual)

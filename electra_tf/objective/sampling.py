@@ -32,8 +32,17 @@ def sample_replacements(logits, original_ids, *, masking, source):
             source, stream=random_bits.GENERATOR_SAMPLES, count=slots * vocabulary_size)
         uniforms = tf.reshape(uniforms, [-1, slots, vocabulary_size])
         return sample_by_gumbel(logits, uniforms, temperature=masking.temperature)
-    uniforms = random_bits.uniform(source, stream=random_bits.GENERATOR_SAMPLES, count=slots)
-    return sample_tokens(logits, uniforms, temperature=masking.temperature)
+    return sample_tokens(logits, sample_uniforms(source, slots=slots), temperature=masking.temperature)
+
+
+def sample_uniforms(source, *, slots):
+    """The random numbers of `sample_tokens`: float32 [batch, slots]."""
+    return random_bits.uniform(source, stream=random_bits.GENERATOR_SAMPLES, count=slots)
+
+
+def samples_plainly(masking):
+    """Whether samples are those of `sample_tokens` on the logits as they are."""
+    return masking.sampler != "gumbel" and not masking.disallow_correct and masking.temperature == 1
 
 
 def sample_by_gumbel(logits, uniforms, *, temperature=1.0):

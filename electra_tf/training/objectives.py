@@ -9,7 +9,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import generator_of
+from electra_tf.kernels import operations
 from electra_tf.model.embeddings import ElectraEmbeddings
 from electra_tf.model.networks import CopyingLanguageModel, ElectraDiscriminator, ElectraGenerator, TwoTowerGenerator
 from electra_tf.objective.adversarial import adversarial_loss
@@ -19,6 +21,7 @@ from electra_tf.objective.electric import log_likelihood, noise_contrastive_logi
 from electra_tf.objective.losses import masked_language_model_loss, replaced_token_loss
 from electra_tf.objective.masking import Masked
 from electra_tf.objective.random_bits import RandomSource
+from electra_tf.objective.sampling import sample_uniforms, samples_plainly
 
 
 class Rows(NamedTuple):
@@ -45,11 +48,20 @@ class Rows(NamedTuple):
 
 
 class Guesses(NamedTuple):
-    """The generator's: its loss (a sum), logits [batch, slots, vocabulary] at the masked places, and at every place."""
+    """The generator's, at the masked places.
+
+    Attributes:
+        loss_sum: float32 scalar.
+        logits: float32 [batch, slots, vocabulary].
+        everywhere: the logits at every place, where the objective needs them.
+        sampled_ids, best_ids: int32 [batch, slots], where they came with the loss.
+    """
 
     loss_sum: tf.Tensor
     logits: tf.Tensor
     everywhere: tf.Tensor | None = None
+    sampled_ids: tf.Tensor | None = None
+    best_ids: tf.Tensor | None = None
 
 
 class Judgement(NamedTuple):
@@ -111,7 +123,20 @@ def masked_guesses(model, rows, *, training):
     """A masked language model's."""
     logits = model.generator(rows.masked.token_ids, rows.segment_ids, rows.padding_mask,
                              positions=rows.masked.positions, training=training, random=rows.source)
+    if kernels.are_in_use() and not model.objective.label_smoothing and samples_plainly(model.masking):
+        return _fused_guesses(logits, rows)
     return Guesses(_masked_loss(model, logits, rows), logits)
+
+
+def _fused_guesses(logits, rows):
+    slots, vocabulary_size = logits.shape[1:]
+    uniforms = sample_uniforms(rows.source, slots=slots)
+    losses, sampled_ids, best_ids = (
+        tf.reshape(values, [-1, slots]) for values in operations.guess(
+            tf.reshape(logits, [-1, vocabulary_size]), tf.reshape(rows.masked.original_ids, [-1]),
+            tf.reshape(uniforms, [-1])))
+    loss_sum = tf.reduce_sum(losses * tf.cast(rows.masked.is_masked, tf.float32))
+    return Guesses(loss_sum, logits, sampled_ids=sampled_ids, best_ids=best_ids)
 
 
 def two_tower_guesses(model, rows, *, training):

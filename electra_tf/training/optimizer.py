@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, from_dict, replace, to_dict
+from electra_tf.kernels import operations
 from electra_tf.training.schedules import WarmupDecay, layer_decay_factor
 
 # Variables without weight decay: every bias and every LayerNorm.
@@ -63,6 +65,33 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             path, num_layers=self.num_layers, decay=self.config.layer_decay, offset=self.config.layer_decay_offset)
         return factor * (self.config.word_embeddings_rate if path.endswith("word_embeddings") else 1.0)
 
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Keras' hook for the whole update. On one device it is two fused passes over all variables.
+        if not kernels.are_in_use() or self.config.bias_correction or self._replicas() > 1:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        order = [self._get_variable_index(variable) for variable in trainable_variables]
+        gradients = [tf.convert_to_tensor(gradient) for gradient in grads]
+        squares = [tf.zeros(())] * len(self._momentums)
+        sums = operations.square_sums(gradients)
+        for place, (index, gradient) in enumerate(zip(order, grads)):
+            squares[index] = _square(gradient.values) if self._counts_rows(index, gradient) else sums[place]
+        scale = self._clip_scale(squares)
+        rate = tf.cast(learning_rate, tf.float32) * self._applied
+        operations.update(
+            [variable.value for variable in trainable_variables], [self._momentums[index].value for index in order],
+            [self._velocities[index].value for index in order], gradients,
+            numbers=tf.stack([rate, scale, *self._betas, self.config.epsilon]),
+            factors=[self._factors[index] for index in order], decays=[self._decays[index] for index in order])
+
+    @staticmethod
+    def _replicas():
+        return tf.distribute.get_strategy().num_replicas_in_sync
+
+    def _counts_rows(self, index, gradient):
+        """Whether the norm counts the rows of this gradient one by one, also where they belong to the same piece."""
+        return index in self._separate_rows and isinstance(gradient, tf.IndexedSlices)
+
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Keras clips each replica's gradients before it adds them; clipping after the sum needs this hook.
         reduced = super()._all_reduce_sum_gradients(
@@ -72,9 +101,15 @@ class ElectraAdamW(keras.optimizers.Optimizer):
             squares[self._get_variable_index(variable)] = _square(gradient)
         for gradient, variable in grads_and_vars:
             index = self._get_variable_index(variable)
-            if index in self._separate_rows and isinstance(gradient, tf.IndexedSlices):
+            if self._counts_rows(index, gradient):
                 squares[index] = tf.distribute.get_replica_context().all_reduce(
                     tf.distribute.ReduceOp.SUM, _square(gradient.values))
+        scale = self._clip_scale(squares)
+        return [(tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype)), variable)
+                for gradient, variable in reduced]
+
+    def _clip_scale(self, squares):
+        """What the gradients are multiplied with; 0 if their norm, from the squares of each, is not finite."""
         self.squared_norms.assign(tf.stack(squares))
         self.gradient_norm = tf.sqrt(tf.add_n(squares))
         is_finite = tf.math.is_finite(self.gradient_norm)
@@ -82,9 +117,7 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         self._applied = tf.cast(is_finite, tf.float32)
         self._betas = [tf.where(is_finite, beta, 1.0) for beta in (self.config.beta_1, self.config.beta_2)]
         scale = self.config.clip_norm / tf.maximum(self.gradient_norm, self.config.clip_norm)
-        scale = tf.where(is_finite, scale, 0.0)
-        return [(tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype)), variable)
-                for gradient, variable in reduced]
+        return tf.where(is_finite, scale, 0.0)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)

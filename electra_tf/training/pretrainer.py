@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import MaskingConfig, ObjectiveConfig
 from electra_tf.model.encoder import unpack_inputs
 from electra_tf.model.model_folder import named_weights
@@ -63,6 +64,8 @@ class ElectraPretrainer(keras.Model):
         generator_weight, discriminator_weight: factors of the two losses; a discriminator weight of 0 trains the
             generator (and the shared embeddings) alone.
         accumulation_steps: micro-batches that each replica works through before one update.
+        kernels: "auto" trains with the fused CPU operations where they can be used; "off" with TensorFlow's own. Under
+            `jit_compile` and on accelerators they are off anyway.
 
     >>> pretrainer = ElectraPretrainer(ElectraConfig.from_preset("tiny"))
     >>> pretrainer.compile(optimizer=optimizer_for(pretrainer.config, train_steps=1000))
@@ -71,12 +74,12 @@ class ElectraPretrainer(keras.Model):
 
     def __init__(self, config, *, masking=MaskingConfig(), objective=ObjectiveConfig(),
                  special_ids=SpecialIds(cls=2, sep=3, mask=4), seed=0, generator_weight=1.0,
-                 discriminator_weight=50.0, accumulation_steps=1, name="pretrainer", **kwargs):
+                 discriminator_weight=50.0, accumulation_steps=1, kernels="auto", name="pretrainer", **kwargs):
         super().__init__(name=name, **kwargs)
         self.config, self.masking, self.objective = config, masking, objective
         self.special_ids, self.seed = special_ids, seed
         self.generator_weight, self.discriminator_weight = generator_weight, discriminator_weight
-        self.accumulation_steps = accumulation_steps
+        self.accumulation_steps, self.kernels = accumulation_steps, kernels
         policy = self.dtype_policy
         self.discriminator = main_network(config, objective, dtype=policy)
         self.generator = generator_network(config, objective, self.discriminator, dtype=policy)
@@ -107,12 +110,17 @@ class ElectraPretrainer(keras.Model):
         """Both networks over some rows that were masked already."""
         masked = rows.masked
         guesses = GUESSES[self.objective.generator](self, rows, training=training)
-        sampled_ids = sample_replacements(guesses.logits, masked.original_ids, masking=self.masking, source=rows.source)
+        sampled_ids = guesses.sampled_ids
+        if sampled_ids is None:
+            sampled_ids = sample_replacements(
+                guesses.logits, masked.original_ids, masking=self.masking, source=rows.source)
         # Only draws with replacement can repeat a position.
         repeated = self.masking.repeated_positions if self.masking.mask_sampling == "with_replacement" else None
         corrupted = corrupt(rows.token_ids, masked, sampled_ids=sampled_ids, shown_ids=rows.shown_ids,
                             repeated_positions=repeated)
-        best_ids = tf.argmax(guesses.logits, axis=-1, output_type=tf.int32)
+        best_ids = guesses.best_ids
+        if best_ids is None:
+            best_ids = tf.argmax(guesses.logits, axis=-1, output_type=tf.int32)
         counts = (_count(masked.is_masked & (best_ids == masked.original_ids)),
                   _count(masked.is_masked & (sampled_ids == masked.original_ids)), _count(masked.is_masked))
         if self.discriminator is None or not self.discriminator_weight:  # a static choice: half or more is saved
@@ -145,6 +153,15 @@ class ElectraPretrainer(keras.Model):
 
     def train_step(self, batch):
         """One update from one replica's part of a batch; both losses are divided by the weights of the whole batch."""
+        with kernels.used(self.uses_kernels):
+            return self._update(batch)
+
+    @property
+    def uses_kernels(self):
+        """Whether training steps take the fused CPU operations."""
+        return self.kernels == "auto" and not self.jit_compile and kernels.why_not(self.compute_dtype) is None
+
+    def _update(self, batch):
         # Rows without a number get one from a large stride, so that no two steps share masks.
         first_example = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP
         rows = self._masked_batch(batch, first_example=first_example)

@@ -1,0 +1,57 @@
+"""Fused CPU operations for training; everything that they do, TensorFlow's own operations do too, in more passes.
+
+    with kernels.used(kernels.can_be_used("bfloat16")):
+        ...                         # layers called here take the operations of kernels.operations
+
+No model that leaves a training step holds one of them: outside `used` every layer is plain TensorFlow.
+"""
+
+import contextlib
+import functools
+import threading
+
+import tensorflow as tf
+
+from electra_tf.kernels import build
+
+_state = threading.local()
+
+
+@functools.cache
+def library():
+    """The compiled operations, built at the first call where that is possible; None where it is not."""
+    try:
+        return tf.load_op_library(str(build.build()))
+    except (RuntimeError, OSError, tf.errors.NotFoundError):
+        return None
+
+
+@functools.cache
+def why_not(dtype):
+    """One sentence that says why the operations cannot be used here, or None.
+
+    Args:
+        dtype: "float32" or "bfloat16", of the activations.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return "there is a GPU, and they are for the CPU"
+    if reason := build.why_impossible():
+        return reason
+    if not build.has_instructions(dtype):
+        return f"the processor lacks the instructions for {dtype}"
+    return None if library() else "they could not be built; run `python -m electra_tf.kernels.build` to see why"
+
+
+@contextlib.contextmanager
+def used(are_used):
+    """Within it, on this thread, layers take the fused operations if `are_used`."""
+    before, _state.are_used = are_in_use(), are_used
+    try:
+        yield
+    finally:
+        _state.are_used = before
+
+
+def are_in_use():
+    """Whether a layer that is called now should take the fused operations."""
+    return getattr(_state, "are_used", False)

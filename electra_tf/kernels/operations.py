@@ -1,0 +1,191 @@
+"""The fused operations with their gradients, one function for each.
+
+Dropout here keeps the elements that `objective.random_bits.keep_mask` keeps: the bits are those of the same Philox
+generator, made in the pass that needs them. Every function states the plain TensorFlow that it equals.
+"""
+
+import tensorflow as tf
+
+from electra_tf import kernels
+
+
+def linear(inputs, kernel, bias, *, has_gelu=False):
+    """`inputs @ kernel + bias`, with the exact GELU of it where `has_gelu`.
+
+    Args:
+        inputs: float32 or bfloat16 [..., inputs].
+        kernel: float32 [inputs, outputs]; rounded to the dtype of `inputs` before the product.
+        bias: float32 [outputs].
+
+    Returns:
+        [..., outputs] in the dtype of `inputs`; its gradients of kernel and bias are float32 sums.
+    """
+    library = kernels.library()
+
+    @tf.custom_gradient
+    def operation(inputs, kernel, bias):
+        (outputs,), before = library.electra_linear(x=inputs, kernels=[kernel], biases=[bias], has_gelu=has_gelu)
+
+        def gradient(upstream):
+            if has_gelu:
+                upstream = library.electra_gelu_gradient(before=before, by_y=upstream)
+            by_inputs, (by_kernel,), (by_bias,) = library.electra_linear_gradient(
+                x=inputs, kernels=[kernel], by_y=[upstream])
+            return by_inputs, by_kernel, by_bias
+        return outputs, gradient
+    return operation(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
+
+
+def three_linear(inputs, kernels_, biases):
+    """`linear` of the same inputs with three kernels of one shape: query, key and value.
+
+    Returns:
+        List of three tensors.
+    """
+    library = kernels.library()
+
+    @tf.custom_gradient
+    def operation(inputs, *weights):
+        of_kernels, of_biases = list(weights[:3]), list(weights[3:])
+        outputs, _ = library.electra_linear(x=inputs, kernels=of_kernels, biases=of_biases, has_gelu=False)
+
+        def gradient(*upstream):
+            by_inputs, by_kernels, by_biases = library.electra_linear_gradient(
+                x=inputs, kernels=of_kernels, by_y=list(upstream))
+            return by_inputs, *by_kernels, *by_biases
+        return outputs, gradient
+    return operation(inputs, *(tf.convert_to_tensor(weights) for weights in (*kernels_, *biases)))
+
+
+def attention(query, key, value, mask, *, heads, dropout):
+    """Softmax(query key' / sqrt(head_size) - 10000 where masked), dropout, times value; for each head.
+
+    Args:
+        query, key, value: float32 or bfloat16 [batch, length, heads * head_size].
+        mask: int32 [batch, length] or [batch, length, length], 1 for the keys that are seen.
+        heads: number of heads.
+        dropout: Dice for the weights, of the shape [heads, length, length] for an example.
+
+    Returns:
+        Like `query`.
+    """
+    library, dice = kernels.library(), dropout.attributes(query)
+
+    @tf.custom_gradient
+    def operation(query, key, value):
+        inputs = {"query": query, "key": key, "value": value, "mask": mask, "heads": heads, **dice}
+        context, log_sums, keep = library.electra_attention(**inputs)
+
+        def gradient(upstream):
+            return library.electra_attention_gradient(
+                **inputs, context=context, log_sums=log_sums, keep=keep, by_context=upstream)
+        return context, gradient
+    return operation(query, key, value)
+
+
+def add_norm(values, residual, gamma, beta, *, epsilon, dropout):
+    """LayerNorm(dropout(values) + residual).
+
+    Args:
+        values, residual: float32 or bfloat16 [batch, length, width].
+        gamma, beta: float32 [width].
+        epsilon: added to the variance.
+        dropout: Dice for `values`.
+
+    Returns:
+        Like `values`.
+    """
+    library, dice = kernels.library(), dropout.attributes(values)
+
+    @tf.custom_gradient
+    def operation(values, residual, gamma, beta):
+        inputs = {"x": values, "residual": residual, "gamma": gamma, "beta": beta, "epsilon": epsilon, **dice}
+        outputs, statistics, keep = library.electra_add_norm(**inputs)
+
+        def gradient(upstream):
+            return library.electra_add_norm_gradient(**inputs, statistics=statistics, keep=keep, by_y=upstream)
+        return outputs, gradient
+    return operation(values, residual, tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta))
+
+
+def dropout(values, dice):
+    """Dropout of float32 or bfloat16 [batch, length, width]."""
+    library, attributes = kernels.library(), dice.attributes(values)
+
+    @tf.custom_gradient
+    def operation(values):
+        outputs, keep = library.electra_dropout(x=values, **attributes)
+
+        def gradient(upstream):
+            return library.electra_dropout_gradient(
+                by_y=upstream, keep=keep, stream=attributes["stream"], threshold=attributes["threshold"])
+        return outputs, gradient
+    return operation(values)
+
+
+def guess(logits, original_ids, uniforms):
+    """Cross-entropy of each row, with the best guess and one sample.
+
+    Args:
+        logits: float32 [rows, vocabulary].
+        original_ids: int32 [rows].
+        uniforms: float32 [rows] in [0, 1), one for each sample.
+
+    Returns:
+        (losses float32 [rows], sampled int32 [rows], best int32 [rows]); as the losses of
+        `objective.losses`, `objective.sampling.sample_tokens` and argmax.
+    """
+    library = kernels.library()
+
+    @tf.custom_gradient
+    def operation(logits):
+        losses, log_sums, sampled, best = library.electra_guess(
+            logits=logits, original=original_ids, uniforms=uniforms)
+
+        def gradient(by_losses, *_):
+            return library.electra_guess_gradient(
+                logits=logits, original=original_ids, log_sums=log_sums, by_losses=by_losses, T=tf.float32)
+        return (losses, sampled, best), gradient
+    return operation(logits)
+
+
+def square_sums(gradients):
+    """The sum of squares of each of several float32 tensors: float32 [number of tensors]."""
+    return kernels.library().electra_square_sums(gradients=gradients)
+
+
+def update(variables, momentums, velocities, gradients, *, numbers, factors, decays):
+    """ElectraAdamW's update of all variables, in place; see `training.optimizer`.
+
+    Args:
+        variables, momentums, velocities: lists of float32 tf.Variable.
+        gradients: list of float32 tensors.
+        numbers: float32 [5]: rate, what the gradients are multiplied with (0: no update), beta_1, beta_2, epsilon.
+        factors, decays: lists of floats, one for each variable: what multiplies its rate, and its weight decay.
+    """
+    handles = [[variable.handle for variable in group] for group in (variables, momentums, velocities)]
+    return kernels.library().electra_update(
+        weights=handles[0], momentums=handles[1], velocities=handles[2], gradients=gradients, numbers=numbers,
+        factors=factors, decays=decays)
+
+
+class Dice:
+    """What decides a dropout: the rate, its stream, and the RandomSource of the batch, or None for no dropout.
+
+    Args:
+        rate: dropped fraction, a multiple of 2**-16.
+        stream: the number that `random_bits.keep_mask` takes.
+        source: RandomSource or None.
+    """
+
+    def __init__(self, rate, *, stream, source):
+        self._threshold = round(rate * 65536) if source is not None else 0
+        self._stream, self._source = stream, source
+
+    def attributes(self, values):
+        """Arguments of an operation on `values`, whose first axis is the batch."""
+        if self._threshold:
+            seed, examples = tf.cast(self._source.seed, tf.int32), tf.cast(self._source.example_index, tf.int64)
+        else:
+            seed, examples = tf.constant(0), tf.zeros([tf.shape(values)[0]], tf.int64)
+        return {"seed": seed, "examples": examples, "stream": self._stream, "threshold": self._threshold}
