@@ -42,6 +42,8 @@ lint: setup
 	@# Wheels only, so that no compiler is needed; promise has no wheel and is pure Python.
 	@$(PIP_INSTALL) --require-hashes --only-binary :all: --no-binary promise -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@# Fused operations for training; without a compiler it says so, and training takes TensorFlow's own.
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m electra_tf.kernels.build
 	@touch $@
 
 # TORCH_ARGS is for pip: an index that has CPU wheels of torch saves 2 GB where the usual one has only those for GPUs.

@@ -25,7 +25,7 @@ setuptools.setup(
     package_dir={"": "."},
     packages=setuptools.find_packages(include=["electra_tf", "electra_tf.*"]),
     package_data={"electra_tf": [f"**/*.{ending}" for ending in (
-        "gz", "json", "jsonl", "md", "npz", "png", "safetensors", "tsv", "txt", "xz")]},
+        "cc", "gz", "h", "json", "jsonl", "md", "npz", "png", "safetensors", "tsv", "txt", "xz")]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "tensorflow-text>=2.21,<2.22",

@@ -197,7 +197,10 @@ def generator_of(model, objective):
     return model.generator
 
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16")
+KERNELS = ("auto", "off")
+_KERNELS_HELP = ("auto: fused CPU operations in training where there is a compiler and the processor has the "
+                 "instructions; off: TensorFlow's own")
 FIRST_EMBEDDINGS = ("random", "cooccurrence")
 
 
@@ -223,7 +226,9 @@ class PretrainingConfig:
     first_embeddings: str = setting("random", "what the word embeddings start from: random as in the original, or "
                                               "cooccurrence, factors of how often pieces stand near each other in "
                                               "the records (half a minute that saves a small model hours)")
-    precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
+    precision: str = setting("auto", "of activations: float32; bfloat16 (weights and losses stay float32); or auto, "
+                                     "bfloat16 where the machine computes with it natively")
+    kernels: str = setting("auto", _KERNELS_HELP)
     seed: int = setting(0, "run seed of weights, data order, masks, samples and dropout")
     checkpoint_steps: int = setting(1000, "updates between two checkpoints")
     keep_checkpoints: int = setting(5, "how many of the newest checkpoints are kept")
@@ -243,6 +248,7 @@ class PretrainingConfig:
         require(self.batch_size % self.accumulation_steps == 0,
                  f"accumulation_steps={self.accumulation_steps} must divide batch_size={self.batch_size}.")
         require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        require_one_of(self, "kernels", KERNELS)
         require(self.first_embeddings in FIRST_EMBEDDINGS,
                  f"first_embeddings={self.first_embeddings!r} must be one of {', '.join(FIRST_EMBEDDINGS)}.")
         for name in ("generator_weight", "discriminator_weight"):
@@ -270,7 +276,9 @@ class FineTuningConfig:
     clip_norm: float = setting(1.0, "largest global gradient norm")
     dropout: float = setting(0.1, "dropout rate of encoder and task head, 0..1")
     loss_reduction: str = setting("sum", "sum over the batch as in the original, or mean")
-    precision: str = setting("float32", "float32, or bfloat16 for activations (weights and losses stay float32)")
+    precision: str = setting("float32", "of activations: float32; bfloat16 (weights and losses stay float32); or auto, "
+                                        "bfloat16 where the machine computes with it natively")
+    kernels: str = setting("auto", _KERNELS_HELP)
     seed: int = setting(0, "run seed of the new head, the data order and dropout")
     evaluations_per_epoch: int = setting(1, "how often the validation set is scored in one epoch")
     layer_decay_offset: int = setting(1, "levels from the task head down to the last layer; 2 as in the original")
@@ -301,6 +309,7 @@ class FineTuningConfig:
         require_one_of(self, "clip_rows", CLIP_ROWS)
         require(self.loss_reduction in ("sum", "mean"), f"loss_reduction={self.loss_reduction!r} must be sum or mean.")
         require(self.precision in PRECISIONS, f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}.")
+        require_one_of(self, "kernels", KERNELS)
         require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
 
     def train_steps(self, num_examples):

@@ -32,7 +32,7 @@ ROOMS = {
     "objective": {"config", "errors", "kernels"},
     "model": BOTTOM | {"text", "convert", "kernels", "objective.random_bits"},
     "training": BOTTOM | {"records", "kernels", "objective", "model"},
-    "tasks": BOTTOM | {"text", "objective", "model", "training.optimizer", "training.run_folder"},
+    "tasks": BOTTOM | {"text", "kernels", "objective", "model", "training.optimizer", "training.run_folder"},
     "serving": BOTTOM | {"text", "model", "tasks"},
 }
 GENERATED = {"electra_tf/text/unicode_tables.py"}

@@ -42,6 +42,16 @@ def why_not(dtype):
     return None if library() else "they could not be built; run `python -m electra_tf.kernels.build` to see why"
 
 
+def fit(model, setting="auto"):
+    """Whether the training steps of a Keras model can take the operations.
+
+    Args:
+        model: a compiled keras.Model with float32 or mixed_bfloat16 as its dtype policy.
+        setting: "auto" or "off".
+    """
+    return setting == "auto" and not model.jit_compile and why_not(model.compute_dtype) is None
+
+
 @contextlib.contextmanager
 def used(are_used):
     """Within it, on this thread, layers take the fused operations if `are_used`."""

@@ -1,4 +1,4 @@
-"""Compiles the CPU operations: `python -m electra_tf.kernels.build`; about half a minute, once for a TensorFlow version."""
+"""Compiles the CPU operations: `python -m electra_tf.kernels.build`, half a minute, once for each TensorFlow."""
 
 import hashlib
 import os
@@ -26,8 +26,11 @@ def library_path():
     content = hashlib.sha256()
     for path in sorted(SOURCE.iterdir()):
         content.update(path.read_bytes())
-    content.update(f"{metadata.version('tensorflow')} {sys.platform} {platform.machine()} {_FLAGS} {_VARIANTS}".encode())
-    return SOURCE.parent / "built" / f"libelectra_{content.hexdigest()[:16]}.so"
+    content.update(f"{metadata.version('tensorflow')} {_FLAGS} {_VARIANTS}".encode())
+    beside = SOURCE.parent / "built"
+    is_ours = os.access(beside if beside.is_dir() else SOURCE.parent, os.W_OK)
+    folder = beside if is_ours else pathlib.Path.home() / ".cache" / "electra_tf"
+    return folder / f"libelectra_{content.hexdigest()[:16]}.so"
 
 
 def why_impossible():
@@ -39,10 +42,16 @@ def why_impossible():
     return None
 
 
+def processor_flags():
+    """The processor's features by their names in Linux; empty elsewhere."""
+    path = pathlib.Path("/proc/cpuinfo")
+    return set(path.read_text(encoding="utf-8").split()) if path.is_file() else set()
+
+
 def has_instructions(dtype):
     """Whether this processor has what the operations on activations of this dtype need."""
-    flags = set(pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    return {"avx2", "fma"} <= flags and (dtype != "bfloat16" or {"avx512_bf16", "avx512bw", "avx512vl"} <= flags)
+    needed = {"avx2", "fma"} | ({"avx512_bf16", "avx512bw", "avx512dq", "avx512vl"} if dtype == "bfloat16" else set())
+    return needed <= processor_flags()
 
 
 def compiler():
@@ -66,7 +75,8 @@ def build():
         return path
     if reason := why_impossible():
         raise RuntimeError(f"The CPU operations cannot be built: {reason}.")
-    path.parent.mkdir(exist_ok=True)
+    print("Compiling the fused CPU operations for training: half a minute, once.", file=sys.stderr, flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         objects = [_compile(pathlib.Path(folder) / f"{name}.o", SOURCE / "variant.cc",
                             [*flags, f"-DELECTRA_TABLE={name}"]) for name, flags in _VARIANTS.items()]
@@ -98,7 +108,7 @@ def _compile(target, source, flags):
 def _run(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"The CPU operations cannot be built: {' '.join(command[:1])} failed.\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"The CPU operations cannot be built: {command[0]} failed.\n{done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.classification_scores import METRICS, classification_scores
 from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
@@ -26,7 +27,7 @@ class ClassificationTask(FineTuningTask):
             folder, labels=label_names(train.labels), sequence_length=config.sequence_length,
             pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
             long_text=self.options.long_text, stride=self.options.stride,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+            dtype=dtype_policy(config.precision))
 
     def load_model(self, folder):
         return ElectraTextClassifier.from_preset(folder)

@@ -7,6 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from electra_tf.errors import InputError
+from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier, label_table
@@ -33,7 +34,7 @@ class MultiLabelTask(FineTuningTask):
             folder, labels=labels, sequence_length=config.sequence_length,
             pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
             long_text=self.options.long_text, stride=self.options.stride,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+            dtype=dtype_policy(config.precision))
 
     def load_model(self, folder):
         return ElectraMultiLabelClassifier.from_preset(folder)

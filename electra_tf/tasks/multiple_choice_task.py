@@ -6,6 +6,7 @@ import numpy as np
 
 from electra_tf.errors import InputError
 from electra_tf.files import some_names
+from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.classification_scores import METRICS, classification_scores
 from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
@@ -28,7 +29,7 @@ class MultipleChoiceTask(FineTuningTask):
         return ElectraMultipleChoice.from_preset(
             folder, num_choices=len(self.options.choice_columns), sequence_length=config.sequence_length,
             dropout=config.dropout, load_weights=load_weights,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+            dtype=dtype_policy(config.precision))
 
     def load_model(self, folder):
         return ElectraMultipleChoice.from_preset(folder)

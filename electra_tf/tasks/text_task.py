@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import AugmentationConfig, FineTuningConfig, from_dict, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import unpack_inputs
@@ -263,14 +264,15 @@ class TextTask(keras.Model):
         random = self._random_source(tf.shape(weights, tf.int64)[0])
         if self._augment is not None:
             features = self._augment(features, random)
-        with tf.GradientTape() as tape:
-            logits = self.logits_for(features, labels, training=True, random=random)
-            losses = self.losses(labels, logits)
-            loss = tf.reduce_sum(losses * weights)
-            if self.settings.loss_reduction == "mean":
-                loss = tf.math.divide_no_nan(loss, _over_replicas(tf.reduce_sum(weights)))
-        # Keras adds the gradients of the replicas; ElectraAdamW clips that sum.
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        with kernels.used(kernels.fit(self, self.settings.kernels)):
+            with tf.GradientTape() as tape:
+                logits = self.logits_for(features, labels, training=True, random=random)
+                losses = self.losses(labels, logits)
+                loss = tf.reduce_sum(losses * weights)
+                if self.settings.loss_reduction == "mean":
+                    loss = tf.math.divide_no_nan(loss, _over_replicas(tf.reduce_sum(weights)))
+            # Keras adds the gradients of the replicas; ElectraAdamW clips that sum.
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
         return self._measure(features, labels, logits, losses, weights)
 
     def test_step(self, batch):

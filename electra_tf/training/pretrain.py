@@ -7,8 +7,10 @@ import sys
 
 import keras
 
+from electra_tf import kernels
 from electra_tf.config import generator_of, read_json, replace, to_dict
 from electra_tf.errors import InputError
+from electra_tf.model.precision import dtype_policy
 from electra_tf.objective.masking import SpecialIds
 from electra_tf.progress import Progress
 from electra_tf.records.manifest import VOCABULARY_NAME, Manifest, check_records, read_vocabulary
@@ -112,6 +114,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
                 table.assign(cooccurrence_embeddings(
                     data, vocabulary=vocabulary, embedding_size=table.shape[1],
                     initializer_range=config.model.initializer_range, seed=config.seed))
+    _say(f"Activations in {pretrainer.compute_dtype}; {_operations_told(pretrainer)}.")
     with StopSignals() as stop, Progress(config.train_steps, unit="steps", description="Pretraining",
                                          start=checkpoint.state.step if checkpoint else 0) as progress:
         console = Console(progress)
@@ -174,6 +177,13 @@ def _run_folder(output, settings):
                          f"--init_from={output}.") from None
 
 
+def _operations_told(pretrainer):
+    if pretrainer.uses_kernels:
+        return "training steps take the fused CPU operations"
+    reason = kernels.why_not(pretrainer.compute_dtype)
+    return "training steps take TensorFlow's own operations" + (f", as {reason}" if reason else "")
+
+
 def new_pretrainer(config, vocabulary, strategy):
     """The compiled ElectraPretrainer of a run at its beginning, the same for the same seed.
 
@@ -188,8 +198,8 @@ def new_pretrainer(config, vocabulary, strategy):
             config.model, masking=config.masking, objective=config.objective, seed=config.seed,
             special_ids=SpecialIds(cls=vocabulary.cls_id, sep=vocabulary.sep_id, mask=vocabulary.mask_id),
             generator_weight=config.generator_weight, discriminator_weight=config.discriminator_weight,
-            accumulation_steps=config.accumulation_steps,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+            accumulation_steps=config.accumulation_steps, kernels=config.kernels,
+            dtype=dtype_policy(config.precision))
         pretrainer.compile(optimizer=optimizer_for(config))
     return pretrainer
 

@@ -159,7 +159,7 @@ class ElectraPretrainer(keras.Model):
     @property
     def uses_kernels(self):
         """Whether training steps take the fused CPU operations."""
-        return self.kernels == "auto" and not self.jit_compile and kernels.why_not(self.compute_dtype) is None
+        return kernels.fit(self, self.kernels)
 
     def _update(self, batch):
         # Rows without a number get one from a large stride, so that no two steps share masks.

@@ -96,6 +96,7 @@ class Trainer:
         self._logged_step = self._saved_step = self.step
         self._history = [record for record in history(read_log(self._folder)) if record["step"] <= self.step]
         self._tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync,
+                   precision=self._pretrainer.compute_dtype, kernels=self._pretrainer.uses_kernels,
                    unigram_loss=unigram_loss)
         batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
         while self.step < config.train_steps and not stop.received:

@@ -8,6 +8,7 @@ import numpy as np
 
 from electra_tf.errors import InputError
 from electra_tf.files import write_json_atomically
+from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.question_answering.answer_scores import (
     best_no_answer_threshold,
@@ -46,7 +47,7 @@ class QuestionAnsweringTask(FineTuningTask):
             raise InputError(f"{train.source} holds no answer that stands in its context; there is nothing to learn.")
         model = ElectraQuestionAnswerer.from_preset(
             folder, sequence_length=config.sequence_length, dropout=config.dropout, load_weights=load_weights,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32",
+            dtype=dtype_policy(config.precision),
             **dataclasses.asdict(self.options))
         model.no_answer_threshold = None  # an earlier task's says nothing of this one
         return model

@@ -7,6 +7,7 @@ import numpy as np
 
 from electra_tf.errors import InputError
 from electra_tf.files import some_names
+from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labels import label_names
@@ -43,7 +44,7 @@ class TokenClassificationTask(FineTuningTask):
             folder, labels=labels, scheme=scheme, empty_word_tag=empty_word_tag, dropout=config.dropout,
             sequence_length=config.sequence_length, label_pieces=self.options.label_pieces, stride=self.options.stride,
             segment_id=self.options.segment_id, load_weights=load_weights,
-            dtype="mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+            dtype=dtype_policy(config.precision))
 
     def load_model(self, folder):
         return ElectraTokenClassifier.from_preset(folder)
