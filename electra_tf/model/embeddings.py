@@ -37,10 +37,11 @@ class ElectraEmbeddings(keras.layers.Layer):
                 "position_embeddings", self.config.max_positions)
         self.norm.build((None, None, self.config.embedding_size))
 
-    def call(self, token_ids, segment_ids, word_vectors=None):
+    def call(self, token_ids, segment_ids, word_vectors=None, positions=None):
         """int32 [batch, length] twice -> [batch, length, embedding_size].
 
-        `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given.
+        `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given;
+        `positions` int32 [batch, length] are 0, 1, 2, ... where they are not.
         """
         if word_vectors is None:
             word_vectors = tf.gather(tf.cast(self.word_embeddings, self.compute_dtype), token_ids)
@@ -50,8 +51,9 @@ class ElectraEmbeddings(keras.layers.Layer):
             return self.norm(words + segments)
         table = self.position_embeddings if self.config.position_type == "learned" else sinusoids(
             self.config.max_positions, self.config.embedding_size)
-        positions = tf.cast(table, self.compute_dtype)[: tf.shape(token_ids)[1]]
-        return self.norm(words + segments + positions)
+        table = tf.cast(table, self.compute_dtype)
+        places = table[: tf.shape(token_ids)[1]] if positions is None else tf.gather(table, positions)
+        return self.norm(words + segments + places)
 
 
 def sinusoids(positions, width):

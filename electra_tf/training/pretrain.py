@@ -155,6 +155,10 @@ def _read_data(data, config):
     manifest = check_records(data, sequence_length=config.sequence_length, splits=("validation",))
     vocabulary = read_vocabulary(data)
     check_records(data, vocabulary=vocabulary, splits=())
+    if manifest.cls_id is not None and config.objective.name == "electric":
+        raise InputError(f"{data} holds several documents in a row, but objective.name='electric' also judges the ends "
+                         f"of a row, whose neighbours are then another document's; build the records with "
+                         f"--packing=carry_over.")
     return manifest, vocabulary
 
 
