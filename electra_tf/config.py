@@ -17,6 +17,7 @@ from electra_tf.settings import (
     require,
     require_one_of,
     require_whole_numbers,
+    seconds_of,
     setting,
     unknown_name_error,
 )
@@ -219,6 +220,8 @@ class PretrainingConfig:
                                                 "records' length")
     batch_size: int = setting(128, "rows in one update, over all devices and micro-batches")
     train_steps: int = setting(1_000_000, "number of updates of the whole run")
+    time_budget: str | None = setting(None, "time of the whole run, such as 90s, 30m or 2h, in place of train_steps: "
+                                            "the clock ends the run and the learning rate falls with the time used")
     accumulation_steps: int = setting(1, "micro-batches that a device works through in one update, to save memory")
     generator_weight: float = setting(1.0, "weight of the generator's masked language model loss")
     discriminator_weight: float = setting(50.0, "weight of the discriminator's replaced token loss; 0 trains the "
@@ -240,6 +243,8 @@ class PretrainingConfig:
         require_whole_numbers(self, ("batch_size", "train_steps", "accumulation_steps", "checkpoint_steps",
                                       "keep_checkpoints", "log_steps", "evaluation_steps", "evaluation_batches"))
         require_whole_numbers(self, ("seed",), least=0)
+        if self.time_budget is not None:
+            seconds_of("time_budget", self.time_budget)
         if self.sequence_length is not None:
             require_whole_numbers(self, ("sequence_length",))
             require(self.sequence_length >= 4, f"sequence_length={self.sequence_length} must be 4 or more.")
@@ -254,6 +259,11 @@ class PretrainingConfig:
         for name in ("generator_weight", "discriminator_weight"):
             require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
         require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
+
+    @property
+    def budget_seconds(self):
+        """`time_budget` in seconds, or None."""
+        return None if self.time_budget is None else seconds_of("time_budget", self.time_budget)
 
 
 SCHEDULES = ("linear", "constant", "cosine")

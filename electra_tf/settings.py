@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import types
 import typing
 
@@ -31,6 +32,17 @@ def require_whole_numbers(config, names, *, least=1):
 def require_one_of(config, name, known):
     """InputError where the named field holds none of the known words."""
     require(getattr(config, name) in known, f"{name}={getattr(config, name)!r} must be one of {', '.join(known)}.")
+
+
+def seconds_of(name, text):
+    """The seconds of a time such as 90s, 30m or 1.5h; InputError for another text, `name` says of which setting.
+
+    >>> seconds_of("time_budget", "30m")   # 1800.0
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    require(match is not None and float(match[1]) > 0,
+            f"{name}={text!r} must be a time above 0 such as 90s, 30m or 2h.")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def unknown_name_error(kind, name, known):

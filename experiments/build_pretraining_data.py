@@ -18,8 +18,9 @@ class Flags:
     vocabulary: str = job.required("vocabulary folder, as build_vocabulary.py writes it")
     output: str = job.required("folder to make for the records")
     sequence_length: int = setting(128, "tokens in a row, [CLS] and [SEP] included")
-    packing: str = setting("carry_over", "carry_over (ELECTRA's rows, nothing dropped), full_sequence (no padding, "
-                                         "rows cross documents) or original (drops what overflows)")
+    packing: str = setting("carry_over", "carry_over (ELECTRA's rows, nothing dropped), documents (the same, but "
+                                         "short documents share a row and do not see each other), full_sequence (no "
+                                         "padding, rows cross documents) or original (drops what overflows)")
     workers: int = setting(1, "processes that tokenise and pack")
     seed: int = setting(0, "decides held-out documents, segment lengths and the order of rows")
     validation_fraction: float = setting(0.005, "share of the documents held out for evaluation")

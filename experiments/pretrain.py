@@ -32,7 +32,8 @@ def main(flags):
     result = electra_tf.pretrain(flags.settings, data=flags.data, output=flags.output, init_from=flags.init_from,
                                  distribution=flags.distribution, logical_devices=flags.logical_devices)
     if result.stopped_by is not None:
-        print(f"stopped at step {result.step:,} of {result.train_steps:,}; the same command goes on")
+        of = "" if result.train_steps is None else f" of {result.train_steps:,}"
+        print(f"stopped at step {result.step:,}{of}; the same command goes on")
         sys.exit(128 + result.stopped_by)
     print(f"{result.step:,} steps; " + ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items()))
     print(f"model folders: {result.folder / 'discriminator'} and {result.folder / 'generator'}")

@@ -57,6 +57,10 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConf
     (OptimizerConfig, {"clip_rows": "all"}, "clip_rows='all' must be one of merged, separate"),
     (OptimizerConfig, {"word_embeddings_rate": -0.1}, r"word_embeddings_rate=-0.1 must lie in \[0, 1\]"),
     (PretrainingConfig, {"train_steps": 1e6}, "train_steps=1000000.0 must be a whole number"),
+    (PretrainingConfig, {"time_budget": "soon"}, "time_budget='soon' must be a time above 0 such as 90s, 30m or 2h"),
+    (PretrainingConfig, {"time_budget": "30"}, "time_budget='30' must be a time above 0"),
+    (PretrainingConfig, {"time_budget": "0m"}, "time_budget='0m' must be a time above 0"),
+    (PretrainingConfig, {"time_budget": "-5m"}, "time_budget='-5m' must be a time above 0"),
     (PretrainingConfig, {"batch_size": 0}, "batch_size=0 must be a whole number from 1 up"),
     (PretrainingConfig, {"sequence_length": 3}, "sequence_length=3 must be 4 or more"),
     (PretrainingConfig, {"sequence_length": 513}, "sequence_length=513 exceeds model.max_positions=512"),
@@ -183,6 +187,12 @@ def test_fine_tuning_steps_count_the_short_batch_of_each_epoch():
     assert FineTuningConfig(batch_size=32, epochs=0.1).train_steps(7) == 1
     optimizer = FineTuningConfig(learning_rate=1e-4, warmup_proportion=0.25, layer_decay=0.9).optimizer(41)
     assert optimizer == OptimizerConfig(learning_rate=1e-4, warmup_steps=10, layer_decay=0.9)
+
+
+@pytest.mark.parametrize(("time", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5h", 5400), (None, None)])
+def test_a_time_budget_is_told_in_seconds(time, seconds):
+    assert PretrainingConfig(time_budget=time).budget_seconds == seconds
+    assert config.with_overrides(PretrainingConfig(), [f"time_budget={time}"]).time_budget == time
 
 
 # --- JSON and dotted names ---------------------------------------------------------------------------------------

@@ -38,10 +38,11 @@ class ElectraEmbeddings(keras.layers.Layer):
                 "position_embeddings", self.config.max_positions)
         self.norm.build((None, None, self.config.embedding_size))
 
-    def call(self, token_ids, segment_ids, word_vectors=None):
+    def call(self, token_ids, segment_ids, word_vectors=None, positions=None):
         """int32 [batch, length] twice -> [batch, length, embedding_size].
 
-        `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given.
+        `word_vectors` [batch, length, embedding_size] stand for the rows of the word table where they are given;
+        `positions` int32 [batch, length] are 0, 1, 2, ... where they are not.
         """
         if word_vectors is None:
             word_vectors = tf.gather(tf.convert_to_tensor(self.word_embeddings), token_ids)
@@ -51,8 +52,9 @@ class ElectraEmbeddings(keras.layers.Layer):
             return self.norm(words + segments)
         table = self.position_embeddings if self.config.position_type == "learned" else sinusoids(
             self.config.max_positions, self.config.embedding_size)
-        positions = tf.cast(tf.convert_to_tensor(table)[: tf.shape(token_ids)[1]], self.compute_dtype)
-        return self.norm(words + segments + positions)
+        table = tf.convert_to_tensor(table)
+        places = table[: tf.shape(token_ids)[1]] if positions is None else tf.gather(table, positions)
+        return self.norm(words + segments + tf.cast(places, self.compute_dtype))
 
 
 def sinusoids(positions, width):

@@ -84,7 +84,9 @@ class ElectraEncoder(keras.Model):
         """
         Args:
             inputs: int32 [batch, length] token ids, or a dictionary with token_ids, segment_ids, padding_mask; it may
-                hold word_vectors [batch, length, embedding_size], too, which stand for the rows of the word table.
+                hold word_vectors [batch, length, embedding_size], too, which stand for the rows of the word table, and
+                document_ids int32 [batch, length], the number of each token's document where a row holds several, 0 for
+                padding: tokens see their own document only, and its first has position 0.
             segment_ids: int32 [batch, length], zeros if left out.
             padding_mask: [batch, length], 1 for real tokens, ones if left out.
             training: whether dropout acts.
@@ -97,9 +99,14 @@ class ElectraEncoder(keras.Model):
 
     def layer_outputs(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
         """All hidden states: the (projected) embeddings first, then the output of every layer."""
-        word_vectors = inputs.get("word_vectors") if isinstance(inputs, dict) else None
+        word_vectors, document_ids = (
+            inputs.get(name) if isinstance(inputs, dict) else None for name in ("word_vectors", "document_ids"))
         token_ids, segment_ids, padding_mask = unpack_inputs(inputs, segment_ids, padding_mask)
-        hidden = self.embeddings(token_ids, segment_ids, word_vectors)
+        positions = None
+        if document_ids is not None:
+            padding_mask = same_document(document_ids)
+            positions = places_in_documents(padding_mask)
+        hidden = self.embeddings(token_ids, segment_ids, word_vectors, positions)
         hidden = self.embeddings_dropout(hidden, training=training, random=random)
         if self.embeddings_gate is not None:
             hidden = self.embeddings_gate(hidden) * hidden
@@ -189,12 +196,34 @@ class ElectraEncoder(keras.Model):
         return cls(from_dict(ElectraConfig, config["config"]), name=config["name"], dtype=config["dtype"])
 
 
+def same_document(document_ids):
+    """int32 [batch, length, length]: 1 where both tokens are of one document; padding counts as one.
+
+    >>> same_document(tf.constant([[1, 2, 2]]))   # [[[1, 0, 0], [0, 1, 1], [0, 1, 1]]]
+    """
+    document_ids = tf.convert_to_tensor(document_ids)
+    return tf.cast(document_ids[:, :, None] == document_ids[:, None, :], tf.int32)
+
+
+def places_in_documents(is_same):
+    """int32 [batch, length]: how far each token stands behind the first of its document.
+
+    Args:
+        is_same: as `same_document` gives it; the tokens of a document stand together.
+    """
+    first = tf.argmax(is_same, axis=2, output_type=tf.int32)
+    return tf.range(tf.shape(is_same)[1])[None, :] - first
+
+
 def _one_sided(padding_mask, side):
-    """int32 [batch, length, length]: 1 where the token of the row sees that of the column."""
+    """int32 [batch, length, length]: 1 where the token of the row sees that of the column.
+
+    `padding_mask` is int32 [batch, length], or [batch, length, length] where tokens do not see all others already.
+    """
     length = tf.shape(padding_mask)[1]
     square = tf.ones([length, length], tf.int32)
     seen = tf.linalg.band_part(square, -1, 0) if side == "left" else tf.linalg.band_part(square, 0, -1)
-    return padding_mask[:, None, :] * seen
+    return (padding_mask[:, None, :] if padding_mask.shape.rank == 2 else padding_mask) * seen
 
 
 def encoder_weights(encoder):

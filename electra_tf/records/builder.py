@@ -15,7 +15,7 @@ from electra_tf.files import new_folder
 from electra_tf.progress import Progress
 from electra_tf.records import manifest as manifests
 from electra_tf.records.chunks import SPLITS, PackingSettings, cut_into_chunks, make_packer
-from electra_tf.records.packing import PACKINGS
+from electra_tf.records.packing import DOCUMENTS, PACKINGS
 from electra_tf.records.shards import Spill, plan_shards, write_shard
 from electra_tf.records.workers import worker_pool
 from electra_tf.text.corpus import read_corpus
@@ -38,7 +38,8 @@ def build_pretraining_data(corpus_paths, *, vocabulary, sequence_length, output,
         vocabulary: Vocabulary; a copy is put into the output folder.
         sequence_length: tokens in a row, [CLS] and [SEP] included.
         output: folder to make; it must not exist or be empty.
-        packing: carry_over (ELECTRA's rows, nothing dropped), full_sequence (no padding, rows cross documents) or
+        packing: carry_over (ELECTRA's rows, nothing dropped), documents (the same, short ones joined: several
+            documents share a row and do not see each other), full_sequence (no padding, rows cross documents) or
             original (the released builder's rule, which drops what overflows).
         workers: processes that tokenise and pack.
         seed: decides held-out documents, segment lengths and the order of the rows.
@@ -76,7 +77,9 @@ def build_pretraining_data(corpus_paths, *, vocabulary, sequence_length, output,
         (folder / manifests.VOCABULARY_NAME).mkdir()
         vocabulary.write_into(folder / manifests.VOCABULARY_NAME)
         manifest = manifests.Manifest(
-            format=manifests.FORMAT, sequence_length=sequence_length, packing=packing, seed=seed,
+            format=manifests.DOCUMENTS_FORMAT if packing == DOCUMENTS else manifests.FORMAT,
+            cls_id=vocabulary.cls_id if packing == DOCUMENTS else None,
+            sequence_length=sequence_length, packing=packing, seed=seed,
             validation_fraction=validation_fraction, compression=compression, vocabulary_hash=vocabulary.hash,
             vocabulary_size=vocabulary.size, pad_id=vocabulary.pad_id, text_settings=to_dict(vocabulary.settings),
             corpus=_corpus_summary(corpus), versions=_versions(),

@@ -13,7 +13,14 @@ import random
 import numpy as np
 
 from electra_tf.records.features import encode_examples
-from electra_tf.records.packing import lay_out, pack_carry_over, pack_full_sequence, pack_original
+from electra_tf.records.packing import (
+    DOCUMENTS,
+    join_rows,
+    lay_out,
+    pack_carry_over,
+    pack_full_sequence,
+    pack_original,
+)
 from electra_tf.records.tfrecord import frame_records
 from electra_tf.text.tokenizer import Tokenizer
 
@@ -155,10 +162,11 @@ def _rows(documents, vocabulary, settings, choices):
     if settings.packing == "full_sequence":
         rows = pack_full_sequence(documents, sequence_length=length, sep_id=vocabulary.sep_id)
     else:
-        rule = {"carry_over": pack_carry_over, "original": pack_original}[settings.packing]
+        rule = pack_original if settings.packing == "original" else pack_carry_over
         rows = rule(documents, sequence_length=length, random=choices)
-    return lay_out(rows, sequence_length=length, cls_id=vocabulary.cls_id, sep_id=vocabulary.sep_id,
-                   pad_id=vocabulary.pad_id)
+    laid_out = lay_out(rows, sequence_length=length, cls_id=vocabulary.cls_id, sep_id=vocabulary.sep_id,
+                       pad_id=vocabulary.pad_id)
+    return join_rows(*laid_out, pad_id=vocabulary.pad_id) if settings.packing == DOCUMENTS else laid_out
 
 
 def _count(documents, token_ids, vocabulary):

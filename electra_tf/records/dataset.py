@@ -34,7 +34,9 @@ def pretraining_dataset(folder, *, batch_size, seed=0, start=0, split="train", s
 
     Returns:
         tf.data.Dataset of {"token_ids", "segment_ids", "padding_mask": int32 [batch, length], padding_mask 0 or 1;
-        "example_index": int64 [batch], the number of the example in the run}.
+        "example_index": int64 [batch], the number of the example in the run}; where rows hold several documents
+        (packing "documents") also "document_ids": int32 [batch, length], the number of each token's document in its
+        row from 1, 0 for padding.
 
     Raises:
         InputError: the records are damaged, of another length or vocabulary, or the split is empty.
@@ -51,11 +53,11 @@ def pretraining_dataset(folder, *, batch_size, seed=0, start=0, split="train", s
     def batches():
         examples = (_train_examples(folder, manifest, seed, start) if split == "train"
                     else _examples_in_order(folder, manifest, split))
-        return _batches(examples, batch_size=batch_size, first_index=start, pad_id=manifest.pad_id)
+        return _batches(examples, batch_size=batch_size, first_index=start, manifest=manifest)
 
-    row = tf.TensorSpec([batch_size, length], tf.int32)
+    names = (*FEATURES, "padding_mask", *(["document_ids"] if manifest.cls_id is not None else []))
     dataset = tf.data.Dataset.from_generator(batches, output_signature={
-        "token_ids": row, "segment_ids": row, "padding_mask": row,
+        **dict.fromkeys(names, tf.TensorSpec([batch_size, length], tf.int32)),
         "example_index": tf.TensorSpec([batch_size], tf.int64)})
     if split == "validation":
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(
@@ -121,7 +123,7 @@ def _read_shard(folder, manifest, shard):
     return columns
 
 
-def _batches(pieces, *, batch_size, first_index, pad_id):
+def _batches(pieces, *, batch_size, first_index, manifest):
     """Cuts pieces of any size into batches; a last short one is filled with padding rows."""
     waiting, waiting_rows, index = [], 0, first_index
     for piece in pieces:
@@ -129,23 +131,27 @@ def _batches(pieces, *, batch_size, first_index, pad_id):
         while waiting_rows + rows - begin >= batch_size:
             end = begin + batch_size - waiting_rows
             waiting.append(_slice(piece, begin, end))
-            yield _batch(waiting, index, pad_id)
+            yield _batch(waiting, index, manifest)
             waiting, waiting_rows, begin, index = [], 0, end, index + batch_size
         if begin < rows:
             waiting.append(_slice(piece, begin, rows))
             waiting_rows += rows - begin
     if waiting:
         missing = (batch_size - waiting_rows, waiting[0]["token_ids"].shape[1])
-        waiting.append({"token_ids": np.full(missing, pad_id, np.int32), "segment_ids": np.zeros(missing, np.int32)})
-        yield _batch(waiting, index, pad_id)
+        waiting.append({"token_ids": np.full(missing, manifest.pad_id, np.int32),
+                        "segment_ids": np.zeros(missing, np.int32)})
+        yield _batch(waiting, index, manifest)
 
 
 def _slice(piece, begin, end):
     return {name: values[begin:end] for name, values in piece.items()}
 
 
-def _batch(pieces, first_index, pad_id):
+def _batch(pieces, first_index, manifest):
     batch = {name: np.concatenate([piece[name] for piece in pieces]) for name in FEATURES}
-    batch["padding_mask"] = (batch["token_ids"] != pad_id).astype(np.int32)
+    batch["padding_mask"] = (batch["token_ids"] != manifest.pad_id).astype(np.int32)
+    if manifest.cls_id is not None:  # no text holds [CLS], so that each one begins a document
+        numbers = np.cumsum(batch["token_ids"] == manifest.cls_id, axis=1, dtype=np.int32)
+        batch["document_ids"] = numbers * batch["padding_mask"]
     batch["example_index"] = first_index + np.arange(len(batch["token_ids"]), dtype=np.int64)
     return batch

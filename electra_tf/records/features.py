@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 # Each feature is an int64 list of the row's length: the tokens, padded with [PAD] past the real ones, and the segment
-# (0 or 1) of each. The padding mask is derived from the tokens.
+# (0 or 1) of each. The padding mask and, where a row holds several documents, their numbers follow from the tokens.
 FEATURES = ("token_ids", "segment_ids")
 
 # Tags of the protocol buffer fields on the way from Example down to the numbers; all hold length-delimited bytes.

@@ -11,6 +11,8 @@ from electra_tf.text.vocabulary import Vocabulary
 MANIFEST_NAME = "manifest.json"
 VOCABULARY_NAME = "vocabulary"
 FORMAT = "electra_tf pretraining records 1"
+# Rows of several documents that must not see each other: a program that does not know of them refuses this format.
+DOCUMENTS_FORMAT = "electra_tf pretraining records 2"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Manifest:
     corpus: dict  # files, format, characters, undecodable_bytes
     versions: dict
     splits: dict  # "train", "validation" -> Split
+    cls_id: int | None = None  # the token that begins each document, where a row may hold several
 
     def write(self, folder):
         """Writes `manifest.json` into a folder.
@@ -89,7 +92,7 @@ def read_manifest(folder):
         raise InputError(f"{folder} has no {MANIFEST_NAME}, so it is not a finished build of records; "
                          f"give the output of build_pretraining_data.")
     values = read_json(path)
-    if values.get("format") != FORMAT:
+    if values.get("format") not in (FORMAT, DOCUMENTS_FORMAT):
         raise InputError(f"{path}: format {values.get('format')!r} instead of {FORMAT!r}; build the records again.")
     try:
         splits = {name: Split(**{**split, "shards": tuple(Shard(**shard) for shard in split["shards"])})

@@ -1,6 +1,7 @@
 """Packing rules: from documents, each a list of lines of token ids, to the segments of one row each.
 
-A row is `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`, segment 0 up to the first [SEP] and 1 after it.
+A row is `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`, segment 0 up to the first [SEP] and 1 after it. With
+"documents" several such rows that are short are joined to one.
 """
 
 import typing
@@ -14,7 +15,8 @@ SHORTEST_TARGET = 5
 OVERFLOW_RATE = 0.5
 NO_LIMIT = 100_000
 
-PACKINGS = ("carry_over", "full_sequence", "original")
+DOCUMENTS = "documents"
+PACKINGS = ("carry_over", DOCUMENTS, "full_sequence", "original")
 
 
 class Segments(typing.NamedTuple):
@@ -188,3 +190,52 @@ def lay_out(rows, *, sequence_length, cls_id, sep_id, pad_id):
     segment_ids = ((positions >= first_ends) & (positions < ends)).astype(np.int32)
     token_ids = np.fromiter(flat, np.int32, count=len(flat)).reshape(len(rows), sequence_length)
     return token_ids, segment_ids
+
+
+def share_rows(lengths, *, sequence_length):
+    """Which short rows are joined to one: the longest first, each to the fullest row that has room (best fit).
+
+    Args:
+        lengths: tokens of each row, [CLS] and [SEP] included, none above `sequence_length`.
+        sequence_length: tokens in a joined row.
+
+    Returns:
+        List of lists of numbers of rows, each number once; every list, and the list of lists, in rising order.
+
+    >>> share_rows([5, 9, 3], sequence_length=9)   # [[0, 2], [1]]
+    """
+    with_room = [[] for _ in range(sequence_length + 1)]  # joined rows by the tokens that they still have room for
+    for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
+        length = lengths[number]
+        room = next((room for room in range(length, sequence_length) if with_room[room]), sequence_length)
+        joined = with_room[room].pop() if with_room[room] else []
+        joined.append(number)
+        with_room[room - length].append(joined)
+    return sorted(sorted(joined) for rows in with_room for joined in rows)
+
+
+def join_rows(token_ids, segment_ids, *, pad_id):
+    """Short rows behind each other in one, each still from its [CLS] to its last [SEP].
+
+    Args:
+        token_ids, segment_ids: int32 [rows, sequence_length], as `lay_out` gives them.
+        pad_id: id of padding.
+
+    Returns:
+        (token_ids, segment_ids), int32 [joined rows, sequence_length].
+
+    >>> join_rows(np.array([[2, 5, 3, 0, 0, 0], [2, 6, 3, 0, 0, 0]]), segment_ids, pad_id=0)[0]   # [[2, 5, 3, 2, 6, 3]]
+    """
+    sequence_length = token_ids.shape[1]
+    lengths = np.count_nonzero(token_ids != pad_id, axis=1)
+    shared = share_rows(lengths.tolist(), sequence_length=sequence_length)
+    order = np.array([number for numbers in shared for number in numbers], np.int64)
+    joined_lengths = np.array([lengths[numbers].sum() for numbers in shared], np.int64)
+    positions = np.arange(sequence_length)
+    taken, filled = positions < lengths[order][:, None], positions < joined_lengths[:, None]
+    joined = []
+    for values, nothing in ((token_ids, pad_id), (segment_ids, 0)):
+        rows = np.full((len(shared), sequence_length), nothing, np.int32)
+        rows[filled] = values[order][taken]
+        joined.append(rows)
+    return tuple(joined)

@@ -121,10 +121,12 @@ def _serve():
     gc.disable()  # packing makes no reference cycles, and looking for them through a million words costs a tenth
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not end up among the answers
-    make_work, arguments = pickle.load(requests)
-    work = make_work(*arguments)
+    work = None
     while True:
         try:
+            if work is None:
+                make_work, arguments = pickle.load(requests)
+                work = make_work(*arguments)
             item = pickle.load(requests)
         except EOFError:
             return

@@ -29,11 +29,13 @@ class TrainingState:
         step: updates done.
         examples: examples consumed: the input position at which the run goes on.
         seed: the run seed, from which masks, samples, dropout and data order follow.
+        seconds: time that the run has used, or None where the clock does not end it.
     """
 
     step: int
     examples: int
     seed: int
+    seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,8 @@ def _folders(folder):
 def _verified_state(path):
     try:
         values = read_json(path / STATE_FILE)
-        state = TrainingState(**{field.name: values[field.name] for field in dataclasses.fields(TrainingState)})
+        state = TrainingState(**{field.name: values[field.name] for field in dataclasses.fields(TrainingState)
+                                 if field.default is dataclasses.MISSING or field.name in values})
         if sha256_of(path / TENSORS_FILE) != values["sha256"]:
             raise DamagedCheckpoint(f"{TENSORS_FILE} has changed: its SHA-256 differs")
     except (InputError, OSError) as error:

@@ -21,13 +21,14 @@ _ITERATIONS, _EXTRA_COLUMNS = 12, 96
 _ROWS = 4096
 
 
-def count_cooccurrences(rows, *, counts, context_of):
+def count_cooccurrences(rows, *, counts, context_of, document_ids=None):
     """Adds the pairs of rows to a table, both ways round, nearer pairs with more weight.
 
     Args:
         rows: integer array [rows, length] of token ids.
         counts: float32 [vocabulary, contexts], changed in place.
         context_of: int64 [vocabulary], the column of a piece as a context; -1 for one that is not counted as such.
+        document_ids: integer array like `rows`; only pairs within a document count. None where a row holds one.
 
     >>> count_cooccurrences(np.array([[5, 6]]), counts=counts, context_of=context_of)
     """
@@ -35,8 +36,10 @@ def count_cooccurrences(rows, *, counts, context_of):
     for distance in range(1, min(WINDOW, rows.shape[1] - 1) + 1):
         weight = np.float32(1 - (distance - 1) / WINDOW)
         left, right = rows[:, :-distance].ravel().astype(np.int64), rows[:, distance:].ravel().astype(np.int64)
+        is_together = True if document_ids is None else (
+            document_ids[:, :-distance] == document_ids[:, distance:]).ravel()
         for word, context in ((left, right), (right, left)):
-            is_pair = context_of[context] >= 0
+            is_pair = (context_of[context] >= 0) & is_together
             np.add.at(flat, word[is_pair] * counts.shape[1] + context_of[context[is_pair]], weight)
 
 
@@ -105,7 +108,9 @@ def cooccurrence_embeddings(data, *, vocabulary, embedding_size, initializer_ran
     counts = np.zeros((vocabulary.size, context_of.max() + 1), np.float32)
     with Progress(batches, unit="parts of the records", description="Counting words that stand together") as progress:
         for number, batch in enumerate(pretraining_dataset(data, batch_size=_ROWS, seed=seed).take(batches)):
-            count_cooccurrences(batch["token_ids"].numpy(), counts=counts, context_of=context_of)
+            documents = batch["document_ids"].numpy() if "document_ids" in batch else None
+            count_cooccurrences(batch["token_ids"].numpy(), counts=counts, context_of=context_of,
+                                document_ids=documents)
             progress.update(number + 1)
     counts[special] = 0
     is_known = counts.any(axis=1)

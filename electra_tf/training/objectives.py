@@ -35,6 +35,7 @@ class Rows(NamedTuple):
         is_place: bool [batch, length], tokens that are masked.
         masked: Masked.
         source: RandomSource.
+        document_ids: int32 [batch, length], or None where a row holds one document.
     """
 
     token_ids: tf.Tensor
@@ -45,6 +46,12 @@ class Rows(NamedTuple):
     is_place: tf.Tensor
     masked: Masked
     source: RandomSource
+    document_ids: tf.Tensor | None = None
+
+    def inputs(self, token_ids):
+        """What a network is given when it is shown these tokens: a dictionary, as ElectraEncoder takes it."""
+        inputs = {"token_ids": token_ids, "segment_ids": self.segment_ids, "padding_mask": self.padding_mask}
+        return inputs if self.document_ids is None else {**inputs, "document_ids": self.document_ids}
 
 
 class Guesses(NamedTuple):
@@ -121,8 +128,8 @@ def baseline_head(config, objective, *, dtype):
 
 def masked_guesses(model, rows, *, training):
     """A masked language model's."""
-    logits = model.generator(rows.masked.token_ids, rows.segment_ids, rows.padding_mask,
-                             positions=rows.masked.positions, training=training, random=rows.source)
+    logits = model.generator(rows.inputs(rows.masked.token_ids), positions=rows.masked.positions, training=training,
+                             random=rows.source)
     if kernels.are_in_use() and not model.objective.label_smoothing and samples_plainly(model.masking):
         return _fused_guesses(logits, rows)
     return Guesses(_masked_loss(model, logits, rows), logits)
@@ -141,8 +148,7 @@ def _fused_guesses(logits, rows):
 
 def two_tower_guesses(model, rows, *, training):
     """Those of two one-sided encoders on the text itself; the loss is over all tokens that may be masked."""
-    everywhere = model.generator(rows.shown_ids, rows.segment_ids, rows.padding_mask, training=training,
-                                 random=rows.source)
+    everywhere = model.generator(rows.inputs(rows.shown_ids), training=training, random=rows.source)
     loss, _ = masked_language_model_loss(everywhere, rows.token_ids, is_masked=rows.is_candidate,
                                          label_smoothing=model.objective.label_smoothing)
     return Guesses(loss, tf.gather(everywhere, rows.masked.positions, batch_dims=1), everywhere)
@@ -185,23 +191,21 @@ def sampled_tokens(model, rows, guesses, corrupted: Corrupted, *, training):
 
 def original_tokens_at_masks(model, rows, guesses, corrupted: Corrupted, *, training):
     """What stood at the masked places, which hold samples in place of [MASK]?"""
-    logits = model.discriminator(corrupted.token_ids, rows.segment_ids, rows.padding_mask,
-                                 positions=rows.masked.positions, training=training, random=rows.source)
+    logits = model.discriminator(rows.inputs(corrupted.token_ids), positions=rows.masked.positions, training=training,
+                                 random=rows.source)
     return Judgement(masked_language_model_loss(
         logits, rows.masked.original_ids, is_masked=rows.masked.is_masked)[0])
 
 
 def original_tokens(model, rows, guesses, corrupted: Corrupted, *, training):
     """What stood at every place?"""
-    logits, copy_logits = model.discriminator(
-        corrupted.token_ids, rows.segment_ids, rows.padding_mask, training=training, random=rows.source)
+    logits, copy_logits = model.discriminator(rows.inputs(corrupted.token_ids), training=training, random=rows.source)
     return Judgement(all_tokens_loss(logits, copy_logits, input_ids=corrupted.token_ids, original_ids=rows.token_ids,
                                      padding_mask=rows.padding_mask)[0])
 
 
 def _discriminator_logits(model, rows, corrupted, training):
-    return model.discriminator(
-        corrupted.token_ids, rows.segment_ids, rows.padding_mask, training=training, random=rows.source)
+    return model.discriminator(rows.inputs(corrupted.token_ids), training=training, random=rows.source)
 
 
 JUDGEMENTS = {"electra": replaced_tokens, "electra_15": replaced_tokens, "adversarial": replaced_tokens,
@@ -210,7 +214,7 @@ JUDGEMENTS = {"electra": replaced_tokens, "electra_15": replaced_tokens, "advers
 
 def deceiving_loss(model, rows, sampled_ids, guesses, judgement, *, training):
     """The generator's loss where it is trained to deceive: the discriminator's loss at a sample is its reward."""
-    states = model.generator.states(rows.masked.token_ids, rows.segment_ids, rows.padding_mask, rows.masked.positions,
+    states = model.generator.states(rows.inputs(rows.masked.token_ids), positions=rows.masked.positions,
                                     training=training, random=rows.source)
     expected = tf.cast(model.baseline(tf.stop_gradient(states))[..., 0], tf.float32)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(

@@ -1,5 +1,6 @@
 """AdamW as ELECTRA's authors wrote it, as a Keras optimizer that is right on several replicas too."""
 
+import functools
 import re
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 from electra_tf import kernels
 from electra_tf.config import PRESETS, ElectraConfig, OptimizerConfig, PretrainingConfig, from_dict, replace, to_dict
 from electra_tf.kernels import operations
-from electra_tf.training.schedules import WarmupDecay, layer_decay_factor
+from electra_tf.training.schedules import ClockDecay, WarmupDecay, layer_decay_factor
 
 # Variables without weight decay: every bias and every LayerNorm.
 _UNDECAYED = re.compile(r"norm/|bias$|(^|/)b(eta)?$")
@@ -138,6 +139,10 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         """The learning rate of the update with this number; the first is 0."""
         return float(self._learning_rate(number) if callable(self._learning_rate) else self._learning_rate)
 
+    def tell_time(self, used):
+        """How much of the run's time is used, 0..1; only for an optimizer of a run with a time budget."""
+        self._learning_rate.used.assign(used)
+
     def first_not_finite(self):
         """Index of the first variable whose last gradient was not finite, in the order of `build`; None if all were."""
         wrong = np.flatnonzero(~np.isfinite(self.squared_norms.numpy()))
@@ -184,7 +189,7 @@ def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
     Args:
         config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the
             same depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
-        train_steps: updates of the whole run; a PretrainingConfig has its own.
+        train_steps: updates of the whole run; a PretrainingConfig has its own, or a time budget in their place.
         num_layers: transformer layers, needed for layer-wise decay with an OptimizerConfig.
         schedule: how the rate decays: "linear", "cosine" or "constant".
 
@@ -193,6 +198,7 @@ def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
 
     >>> optimizer = optimizer_for(ElectraConfig.from_preset("small"), train_steps=10_000)
     """
+    ends_by_clock = isinstance(config, PretrainingConfig) and config.time_budget is not None
     if isinstance(config, PretrainingConfig):
         train_steps, num_layers, config = train_steps or config.train_steps, config.model.num_layers, config.optimizer
     elif isinstance(config, ElectraConfig):
@@ -201,6 +207,7 @@ def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
         num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
         # A model made in Python starts its embeddings at random; a preset may hold them, but only those it has counted.
         config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10), word_embeddings_rate=1.0)
-    rate = WarmupDecay(config.learning_rate, train_steps=train_steps, warmup_steps=config.warmup_steps,
-                       power=config.decay_power, first_step=config.first_step, schedule=schedule)
+    decay = ClockDecay if ends_by_clock else functools.partial(WarmupDecay, train_steps=train_steps)
+    rate = decay(config.learning_rate, warmup_steps=config.warmup_steps, power=config.decay_power,
+                 first_step=config.first_step, schedule=schedule)
     return ElectraAdamW(rate, config=config, num_layers=num_layers)

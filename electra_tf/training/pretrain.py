@@ -25,6 +25,7 @@ from electra_tf.training.distribution import require_equal_parts, strategy_for
 from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
+from electra_tf.training.run_clock import RunClock
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
 from electra_tf.training.run_weights import CHECKPOINTS, is_run, read_run_weights, save_networks
 from electra_tf.training.stop_signals import StopSignals
@@ -41,7 +42,7 @@ class PretrainingResult:
     Attributes:
         folder: the run; its `discriminator` and `generator` are model folders once it is finished.
         step: updates done in all.
-        train_steps: updates of the whole run.
+        train_steps: updates of the whole run; None in a run with a time budget that has not used it yet.
         stopped_by: signal.Signals that ended the call early, or None.
         metrics: name -> float, the last held-out evaluation, or the last training numbers where nothing is held out.
     """
@@ -63,6 +64,10 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     Killed at any moment and called again, it ends with the same weights as if it had never stopped (bit for bit on a
     CPU with the same number of threads). SIGTERM and SIGINT end it after the updates at hand, with a checkpoint.
 
+    With `config.time_budget` the clock ends the run, and two runs are never the same. All that a call does up to its
+    last update counts: reading, counting words, compiling, training, evaluations and checkpoints. The last evaluation
+    and the model folders do not, nor does what a kill undid, nor the time between two calls.
+
     Args:
         config: PretrainingConfig; the vocabulary size, and the length where it is None, are taken from the records.
         data: folder of records.
@@ -83,6 +88,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     if not config.optimizer.word_embeddings_rate and config.first_embeddings == "random" and init_from is None:
         raise InputError("optimizer.word_embeddings_rate=0 would keep random word embeddings; set it to 1, or start "
                          "from --first_embeddings=cooccurrence or --init_from.")
+    clock = RunClock(config.budget_seconds)
     manifest, vocabulary = _read_data(data, config)
     config = replace(config, sequence_length=manifest.sequence_length,
                      model=replace(config.model, vocabulary_size=vocabulary.size))
@@ -99,9 +105,12 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
                                   "inputs": _fingerprints(manifest)})
     if not (folder / VOCABULARY_NAME).is_dir():
         vocabulary.save(folder / VOCABULARY_NAME)
-    if checkpoint is not None and checkpoint.state.step == config.train_steps and (folder / RESULT_FILE).is_file():
-        _say(f"Nothing left to train: {folder} has done its {config.train_steps:,} steps.")
-        return _result(folder, read_json(folder / RESULT_FILE), stopped_by=None)
+    if checkpoint is not None:
+        clock.earlier = checkpoint.state.seconds or 0.0
+        finished = read_json(folder / RESULT_FILE) if (folder / RESULT_FILE).is_file() else {"step": None}
+        if finished["step"] == checkpoint.state.step:
+            _say(f"Nothing left to train: {folder} has done its {finished['step']:,} steps.")
+            return _result(folder, finished, stopped_by=None)
     pretrainer = new_pretrainer(config, vocabulary, strategy)
     if checkpoint is not None:
         restore_checkpoint(checkpoint, training_variables(pretrainer))
@@ -115,16 +124,17 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
                     data, vocabulary=vocabulary, embedding_size=table.shape[1],
                     initializer_range=config.model.initializer_range, seed=config.seed))
     _say(f"Activations in {pretrainer.compute_dtype}; {_operations_told(pretrainer)}.")
-    with StopSignals() as stop, Progress(config.train_steps, unit="steps", description="Pretraining",
+    train_steps = config.train_steps if config.time_budget is None else None
+    with StopSignals() as stop, Progress(train_steps, unit="steps", description="Pretraining",
                                          start=checkpoint.state.step if checkpoint else 0) as progress:
-        console = Console(progress)
+        console = Console(progress, tells_time_left=train_steps is None)
         trainer = Trainer(pretrainer, config=config, strategy=strategy, manifest=manifest, data=data, folder=folder,
-                          listeners=(LogFile(folder), TensorBoard(folder), Curve(folder), console),
-                          show_step=console.update)
+                          clock=clock, show_step=console.update,
+                          listeners=(LogFile(folder), TensorBoard(folder), Curve(folder), console))
         trainer.train(stop, unigram_loss=words_alone)
-    if trainer.step < config.train_steps:
-        return _result(folder, {"step": trainer.step, "train_steps": config.train_steps}, stopped_by=stop.received)
-    return _finish(folder, config)
+    if not trainer.is_finished:
+        return _result(folder, {"step": trainer.step, "train_steps": train_steps}, stopped_by=stop.received)
+    return _finish(folder, step=trainer.step)
 
 
 def large_generator_warning(config):
@@ -158,6 +168,10 @@ def _read_data(data, config):
     manifest = check_records(data, sequence_length=config.sequence_length, splits=("validation",))
     vocabulary = read_vocabulary(data)
     check_records(data, vocabulary=vocabulary, splits=())
+    if manifest.cls_id is not None and config.objective.name == "electric":
+        raise InputError(f"{data} holds several documents in a row, but objective.name='electric' also judges the ends "
+                         f"of a row, whose neighbours are then another document's; build the records with "
+                         f"--packing=carry_over.")
     return manifest, vocabulary
 
 
@@ -204,7 +218,7 @@ def new_pretrainer(config, vocabulary, strategy):
     return pretrainer
 
 
-def _finish(folder, config):
+def _finish(folder, *, step):
     """Writes what a finished run leaves: model folders, the curve and result.json."""
     save_networks(read_run_weights(folder), folder)
     draw_curve(folder)
@@ -213,7 +227,7 @@ def _finish(folder, config):
     train, validation = (next((record for record in reversed(records) if record["event"] == event), None)
                          for event in ("train", "validation"))
     executed = [record for record in everything if record["event"] == "train"]
-    result = {"job": JOB, "step": config.train_steps, "train_steps": config.train_steps, "train": train,
+    result = {"job": JOB, "step": step, "train_steps": step, "train": train,
               "validation": validation, "warnings": [record for record in records if record["event"] == "warning"],
               "executed_steps": sum(record["steps"] for record in executed),
               "training_seconds": sum(record["seconds"] for record in executed)}

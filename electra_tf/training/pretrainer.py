@@ -53,7 +53,8 @@ class ElectraPretrainer(keras.Model):
 
     Works with plain `compile(optimizer=...)` and `fit`, on one device or under a tf.distribute strategy. Batches are
     dictionaries with token_ids, segment_ids, padding_mask (int32 [batch, length], static length) and, for masks that do
-    not depend on replicas and resuming, example_index (int64 [batch]) as `pretraining_dataset` gives them.
+    not depend on replicas and resuming, example_index (int64 [batch]) as `pretraining_dataset` gives them; and
+    document_ids (int32 [batch, length]) where a row holds several documents that do not see each other.
 
     Args:
         config: ElectraConfig of the discriminator; `config.generator` is the generator.
@@ -149,7 +150,7 @@ class ElectraPretrainer(keras.Model):
         if self.objective.reorder_rate:  # what must be guessed is the text as it was
             masked = masked._replace(original_ids=tf.gather(token_ids, masked.positions, batch_dims=1))
         return Rows(token_ids, shown_ids, segment_ids, padding_mask, is_candidate,
-                    masked_places(masked, length=token_ids.shape[1]), masked, source)
+                    masked_places(masked, length=token_ids.shape[1]), masked, source, batch.get("document_ids"))
 
     def train_step(self, batch):
         """One update from one replica's part of a batch; both losses are divided by the weights of the whole batch."""
@@ -219,11 +220,13 @@ class ElectraPretrainer(keras.Model):
 
 
 def _part_of_all(tensors, *, number, parts):
-    """The `number`-th of `parts` equal slices of every batch in a structure; scalars stay whole."""
+    """The `number`-th of `parts` equal slices of every batch in a structure; scalars, and None, stay as they are."""
     def part_of(values):
+        if values is None or not values.shape.rank:
+            return values
         size = tf.shape(values)[0] // parts
         return values[number * size: (number + 1) * size]
-    return tf.nest.map_structure(lambda values: part_of(values) if values.shape.rank else values, tensors)
+    return tf.nest.map_structure(part_of, tensors)
 
 
 def _count(values):

@@ -32,11 +32,16 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32) + self.first_step
-        left = 1.0 - tf.minimum(step, float(self.train_steps)) / self.train_steps
-        rate = self.peak * self._decay(left)
+        rate = self.peak * self._decay(self._left(step))
         if self.warmup_steps > 0:
-            rate *= tf.minimum(1.0, step / self.warmup_steps)
+            rate *= tf.minimum(1.0, self._warmth(step))
         return rate
+
+    def _left(self, step):
+        return 1.0 - tf.minimum(step, float(self.train_steps)) / self.train_steps
+
+    def _warmth(self, step):
+        return step / self.warmup_steps
 
     def _decay(self, left):
         if self.schedule == "constant":
@@ -48,6 +53,41 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         return {"peak": self.peak, "train_steps": self.train_steps, "warmup_steps": self.warmup_steps,
                 "power": self.power, "first_step": self.first_step, "schedule": self.schedule}
+
+
+LONGEST_WARMUP = 0.1  # share of a time budget
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class ClockDecay(WarmupDecay):
+    """WarmupDecay of a run that ends by the clock, fitted to it: rate = peak * decay(left) * min(1, max(s / W, 10 u)).
+
+    u is the share of the time that is used, as it was told last, and left = 1 - u. So warm-up takes its W updates or a
+    tenth of the time, whichever ends first.
+
+    Attributes:
+        used: tf.Variable, u; made in the scope of a strategy it is there on every replica.
+
+    >>> schedule = ClockDecay(1.0, warmup_steps=0)
+    >>> schedule.used.assign(0.25)
+    >>> float(schedule(7))   # 0.75
+    """
+
+    def __init__(self, peak, *, warmup_steps, power=1.0, first_step=0, schedule="linear"):
+        super().__init__(peak, train_steps=None, warmup_steps=warmup_steps, power=power, first_step=first_step,
+                         schedule=schedule)
+        self.used = tf.Variable(0.0, trainable=False, name="used_time")
+
+    def _left(self, step):
+        return 1.0 - self.used
+
+    def _warmth(self, step):
+        return tf.maximum(step / self.warmup_steps, self.used / LONGEST_WARMUP)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["train_steps"]
+        return config
 
 
 def layer_decay_factor(path, *, num_layers, decay, offset=1):

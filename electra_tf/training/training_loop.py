@@ -13,6 +13,7 @@ from electra_tf.training.collapse import collapse_warnings
 from electra_tf.training.measurements import amount_done, read_and_reset_metrics, speed
 from electra_tf.training.not_finite import not_finite_tensor
 from electra_tf.training.run_weights import CHECKPOINTS
+from electra_tf.training.schedules import LONGEST_WARMUP
 
 _MOST_STEPS_PER_CALL = 10
 _SECONDS_PER_CALL = 1.0  # about how long a stop signal waits
@@ -46,12 +47,13 @@ def compiled_evaluation(pretrainer, strategy):
 
 
 def steps_until_due(step, config):
-    """Updates from `step` until the next log line, evaluation, checkpoint or the end.
+    """Updates from `step` until the next log line, evaluation, checkpoint or the end, where updates decide it.
 
     >>> steps_until_due(95, PretrainingConfig(log_steps=100))   # 5
     """
     every = (config.log_steps, config.evaluation_steps, config.checkpoint_steps)
-    return min(*(steps - step % steps for steps in every), config.train_steps - step)
+    due = min(steps - step % steps for steps in every)
+    return due if config.time_budget is not None else min(due, config.train_steps - step)
 
 
 class Trainer:
@@ -64,23 +66,32 @@ class Trainer:
         manifest: Manifest of the records.
         data: folder of the records.
         folder: the run folder.
+        clock: RunClock.
         listeners: functions of one record (dict with "event" and "step"), called in this order.
         show_step: function of the step, called often.
     """
 
-    def __init__(self, pretrainer, *, config, strategy, manifest, data, folder, listeners, show_step):
+    def __init__(self, pretrainer, *, config, strategy, manifest, data, folder, clock, listeners, show_step):
         self._pretrainer, self._config, self._strategy = pretrainer, config, strategy
-        self._manifest, self._data, self._folder = manifest, data, folder
+        self._manifest, self._data, self._folder, self._clock = manifest, data, folder, clock
         self._listeners, self._show_step = listeners, show_step
         self._train = compiled_training(pretrainer, strategy)
         self._evaluate = compiled_evaluation(pretrainer, strategy)
         self._history, self._logged_step, self._saved_step = [], 0, 0
         self._seconds, self._timed_steps, self._is_compiled = 0.0, 0, False
+        self._used_seconds = clock.seconds  # after the newest update: what follows the last one does not count
 
     @property
     def step(self):
         """Updates done, as the optimizer counts them."""
         return int(self._pretrainer.optimizer.iterations.numpy())
+
+    @property
+    def is_finished(self):
+        """Whether all updates are done or, where the clock decides, the last one used the time up."""
+        if self._clock.budget:
+            return self._used_seconds >= self._clock.budget
+        return self.step == self._config.train_steps
 
     def train(self, stop, *, unigram_loss):
         """Makes the updates that are left.
@@ -90,16 +101,20 @@ class Trainer:
             unigram_loss: nats, what the word frequencies alone reach; goes into the log.
 
         Raises:
-            InputError: a loss or gradient is not finite; nothing of that update is kept.
+            InputError: a loss or gradient is not finite; nothing of that update is kept. Or the time was used up before
+                the first update.
         """
         config = self._config
+        if self.is_finished and not self.step:
+            raise InputError(f"time_budget={config.time_budget} was used up before the first update, which began after "
+                             f"{self._used_seconds:.0f} seconds; give more time.")
         self._logged_step = self._saved_step = self.step
         self._history = [record for record in history(read_log(self._folder)) if record["step"] <= self.step]
         self._tell("start", resumed_step=self.step, devices=self._strategy.num_replicas_in_sync,
                    precision=self._pretrainer.compute_dtype, kernels=self._pretrainer.uses_kernels,
                    unigram_loss=unigram_loss)
         batches = training_batches(self._strategy, self._data, config=config, start=self.step * config.batch_size)
-        while self.step < config.train_steps and not stop.received:
+        while not self.is_finished and not stop.received:
             self._make_some_updates(batches)
             if self._is_due(config.log_steps) or self._is_due(config.evaluation_steps):
                 self._log()
@@ -111,7 +126,7 @@ class Trainer:
             self._log()
         if self._saved_step < self.step:
             self._save()
-        if self.step < config.train_steps:
+        if not self.is_finished:
             self._tell("stop", signal=stop.received.name)
 
     def _tell(self, event, **values):
@@ -123,6 +138,8 @@ class Trainer:
             listener(record)
 
     def _make_some_updates(self, batches):
+        if self._clock.budget:
+            self._pretrainer.optimizer.tell_time(self._clock.share)
         before, began = self.step, time.perf_counter()
         self._train(batches, tf.constant(min(self._steps_per_call(), steps_until_due(before, self._config))))
         self._require_finite()
@@ -130,6 +147,7 @@ class Trainer:
             self._seconds += time.perf_counter() - began
             self._timed_steps += self.step - before
         self._is_compiled = True
+        self._used_seconds = self._clock.seconds
         self._show_step(self.step)
 
     def _steps_per_call(self):
@@ -147,21 +165,31 @@ class Trainer:
                          f"{kept}. Start anew with a lower optimizer.learning_rate or a longer optimizer.warmup_steps.")
 
     def _is_due(self, steps):
-        return self.step % steps == 0 or self.step == self._config.train_steps
+        return self.step % steps == 0 or self.is_finished
 
     def _log(self):
         values = read_and_reset_metrics(self._pretrainer)
-        self._tell("train", steps=self.step - self._logged_step, **values, **speed(
-            self._timed_steps, self._seconds, steps_left=self._config.train_steps - self.step, config=self._config,
-            manifest=self._manifest), learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
+        values |= speed(self._timed_steps, self._seconds, steps_left=self._config.train_steps - self.step,
+                        config=self._config, manifest=self._manifest)
+        if self._clock.budget:
+            values["seconds_left"] = max(0.0, self._clock.budget - self._used_seconds)
+        self._tell("train", steps=self.step - self._logged_step, **values,
+                   learning_rate=self._pretrainer.optimizer.rate_of(self.step - 1))
         self._logged_step, self._seconds, self._timed_steps = self.step, 0.0, 0
         told = {record["cause"] for record in self._history if record["event"] == "warning"}
         objective = self._config.objective
         generator_learns = objective.generator != "uniform" and objective.name != "adversarial"
-        for warning in collapse_warnings(self._history, warmup_steps=self._config.optimizer.warmup_steps,
+        for warning in collapse_warnings(self._history, warmup_steps=self._warmup_steps(),
                                          generator_learns=generator_learns and not objective.freeze_generator):
             if warning.cause not in told:
                 self._tell("warning", cause=warning.cause, message=warning.message)
+
+    def _warmup_steps(self):
+        """Updates of the warm-up; with a time budget it ends after a tenth of the time at the latest."""
+        warmup_steps = self._config.optimizer.warmup_steps
+        if not self._clock.budget:
+            return warmup_steps
+        return min(warmup_steps, round(self.step * LONGEST_WARMUP * self._clock.budget / self._used_seconds))
 
     def _evaluate_held_out(self):
         for batch in validation_batches(self._strategy, self._data, config=self._config):
@@ -171,7 +199,8 @@ class Trainer:
         self._tell("validation", **values)
 
     def _save(self):
-        state = TrainingState(self.step, self.step * self._config.batch_size, self._config.seed)
+        state = TrainingState(self.step, self.step * self._config.batch_size, self._config.seed,
+                              seconds=self._clock.seconds if self._clock.budget else None)
         save_checkpoint(self._folder / CHECKPOINTS, training_variables(self._pretrainer), state=state,
                         keep=self._config.keep_checkpoints)
         self._saved_step = self.step

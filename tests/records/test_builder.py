@@ -50,7 +50,7 @@ LINE_STYLES = {"three verses a line": [[" ".join(verses[start:start + 3]) for st
 
 
 @pytest.mark.parametrize("style", LINE_STYLES)
-@pytest.mark.parametrize("packing", ["carry_over", "full_sequence"])
+@pytest.mark.parametrize("packing", ["carry_over", "documents", "full_sequence"])
 def test_no_token_is_dropped(build, write_corpus, tmp_path, vocabulary, style, packing):
     documents = LINE_STYLES[style]
     manifest = build(write_corpus(documents), sequence_length=128, packing=packing)
@@ -76,6 +76,30 @@ def test_carry_over_rows_keep_the_order_of_the_text(build, write_corpus, tmp_pat
     manifest = build(write_corpus(documents))
     words = [vocabulary.id_of(word) for lines in documents for line in lines for word in line.split()]
     np.testing.assert_array_equal(text_tokens(read_rows(tmp_path / "records", manifest), vocabulary), words)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_documents_that_share_a_row_are_the_rows_that_each_had_alone(build, write_corpus, tmp_path, vocabulary, split):
+    corpus = write_corpus(random_documents(300, seed=6, lines=2, words=5))
+    pieces, padding = {}, {}
+    for packing in ("carry_over", "documents"):
+        manifest = build(corpus, packing=packing, output=packing, sequence_length=32, validation_fraction=0.2)
+        rows = read_rows(tmp_path / packing, manifest, split)
+        pieces[packing] = sorted(
+            tuple(piece) for tokens, segments in zip(rows["token_ids"].tolist(), rows["segment_ids"].tolist())
+            for piece in cut_before(vocabulary.cls_id, [pair for pair in zip(tokens, segments)
+                                                        if pair[0] != vocabulary.pad_id]))
+        padding[packing] = manifest.splits[split].padding_share
+        assert padding[packing] == pytest.approx(np.mean(rows["token_ids"] == vocabulary.pad_id))
+    assert pieces["documents"] == pieces["carry_over"]
+    assert padding["documents"] < 0.15 < 0.6 < padding["carry_over"]
+
+
+def cut_before(token, pairs):
+    """Runs of pairs that begin with that token."""
+    starts = [place for place, (first, _) in enumerate(pairs) if first == token]
+    assert starts[0] == 0
+    return [pairs[start:end] for start, end in zip(starts, [*starts[1:], len(pairs)])]
 
 
 @pytest.mark.parametrize(("compression", "most_workers"), [("none", 3), ("gzip", 2)])
@@ -268,7 +292,7 @@ def test_other_work_is_never_overwritten(build, write_corpus, tmp_path):
 
 @pytest.mark.parametrize(("settings", "sentence"), [
     ({"sequence_length": 7}, "sequence_length=7 must be 8 or more; 128 is usual"),
-    ({"packing": "tight"}, "packing='tight' must be one of carry_over, full_sequence, original"),
+    ({"packing": "tight"}, "packing='tight' must be one of carry_over, documents, full_sequence, original"),
     ({"workers": 0}, "workers=0 must be 1 or more; give the number of processor cores"),
     ({"seed": -1}, r"seed=-1 must lie in \[0, 2147483647\]"),
     ({"validation_fraction": 0.6}, r"validation_fraction=0.6 must lie in \[0, 0.5\]"),

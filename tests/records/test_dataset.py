@@ -15,7 +15,7 @@ from electra_tf.records.builder import build_pretraining_data
 from electra_tf.records.dataset import pretraining_dataset
 from electra_tf.records.order import spans_from
 from electra_tf.text.vocabulary import Vocabulary
-from tests.records.conftest import read_rows
+from tests.records.conftest import WORDS, read_rows
 
 NAMES = ["example_index", "padding_mask", "segment_ids", "token_ids"]
 
@@ -77,6 +77,27 @@ def test_rows_come_in_the_computed_order_with_their_segments(records):
     np.testing.assert_array_equal(found["padding_mask"], stored["token_ids"][order] != 0)
     assert found["segment_ids"].max() == 1
     assert 0 < found["padding_mask"].mean() < 1
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_tokens_of_a_shared_row_have_the_number_of_their_document(vocabulary, tmp_path, split):
+    words = [" ".join(WORDS[number:number + 1 + number % 5]) for number in range(300)]
+    (tmp_path / "corpus.txt").write_text("\n\n".join(words))
+    build_pretraining_data(tmp_path / "corpus.txt", vocabulary=vocabulary, sequence_length=16, packing="documents",
+                           output=tmp_path / "records", validation_fraction=0.2)
+    dataset = pretraining_dataset(tmp_path / "records", batch_size=9, split=split)
+    assert dataset.element_spec["document_ids"] == dataset.element_spec["token_ids"]
+    largest = 0
+    for batch in dataset.take(12).as_numpy_iterator():
+        assert batch["document_ids"].dtype == np.int32
+        for tokens, numbers in zip(batch["token_ids"].tolist(), batch["document_ids"].tolist()):
+            expected, document = [], 0
+            for token in tokens:
+                document += token == vocabulary.cls_id
+                expected.append(0 if token == vocabulary.pad_id else document)
+            assert numbers == expected
+            largest = max(largest, document)
+    assert largest > 2
 
 
 @pytest.fixture(scope="module")

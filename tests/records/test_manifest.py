@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from electra_tf.errors import InputError
+from electra_tf.records.builder import build_pretraining_data
 from electra_tf.records.manifest import check_records, read_manifest, read_vocabulary
 from electra_tf.text.vocabulary import TextSettings, Vocabulary
+from tests.records.conftest import random_documents
 
 
 @pytest.fixture
@@ -27,6 +29,21 @@ def test_good_records_pass(records, vocabulary):
     folder, manifest = records
     assert check_records(folder, sequence_length=24, vocabulary=vocabulary) == manifest == read_manifest(folder)
     assert manifest.splits["train"].shard_rows == [shard.rows for shard in manifest.splits["train"].shards]
+
+
+def test_records_of_rows_with_one_document_are_those_of_before(records, copy):
+    """Rows of several documents have a format of their own, so that a program without their numbers refuses them."""
+    values = json.loads((copy / "manifest.json").read_text())
+    assert (values["format"], values.pop("cls_id")) == ("electra_tf pretraining records 1", None)
+    (copy / "manifest.json").write_text(json.dumps(values))
+    assert read_manifest(copy) == records[1]
+
+
+def test_records_of_rows_with_several_documents_say_so(vocabulary, write_corpus, tmp_path):
+    build_pretraining_data(write_corpus(random_documents(30, seed=2)), vocabulary=vocabulary, sequence_length=24,
+                           output=tmp_path / "records", packing="documents")
+    manifest = check_records(tmp_path / "records")
+    assert (manifest.format, manifest.cls_id) == ("electra_tf pretraining records 2", vocabulary.cls_id)
 
 
 def test_the_vocabulary_travels_with_the_records(records, vocabulary):

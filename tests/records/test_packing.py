@@ -6,7 +6,15 @@ import random
 import numpy as np
 import pytest
 
-from electra_tf.records.packing import Segments, lay_out, pack_carry_over, pack_full_sequence, pack_original
+from electra_tf.records.packing import (
+    Segments,
+    join_rows,
+    lay_out,
+    pack_carry_over,
+    pack_full_sequence,
+    pack_original,
+    share_rows,
+)
 from tests.oracles.shared import shared_path
 
 CLS, SEP, PAD = 101, 102, 0
@@ -178,3 +186,47 @@ def test_rows_are_laid_out_with_special_tokens_segments_and_padding():
 def test_no_rows_are_laid_out_as_empty_arrays():
     token_ids, segment_ids = lay_out([], sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
     assert token_ids.shape == segment_ids.shape == (0, 8)
+
+
+@pytest.mark.parametrize(("lengths", "expected"), [
+    ([], []), ([9], [[0]]), ([9, 9], [[0], [1]]), ([4, 5], [[0, 1]]), ([5, 9, 3], [[0, 2], [1]]),
+    # The 6 leaves room for 3, the 5 for 4: the 3 goes to the fuller row, though the 5's has room too.
+    ([3, 5, 6], [[0, 2], [1]]), ([3, 3, 3, 3], [[0, 1, 2], [3]])])
+def test_rows_are_shared_by_what_fits_best(lengths, expected):
+    assert share_rows(lengths, sequence_length=9) == expected
+
+
+@pytest.mark.parametrize(("length", "longest"), [(31, 31), (64, 20), (128, 90)])
+def test_shared_rows_hold_every_row_once_and_waste_little(length, longest):
+    choices = random.Random(longest)
+    lengths = [choices.randint(3, longest) for _ in range(2000)]
+    shared = share_rows(lengths, sequence_length=length)
+    assert sorted(number for numbers in shared for number in numbers) == list(range(2000))
+    filled = [sum(lengths[number] for number in numbers) for numbers in shared]
+    assert max(filled) <= length
+    # Best fit of the longest first never takes more than 11/9 of the fewest rows, and here far less.
+    assert len(shared) <= 1.02 * sum(lengths) / length + 1
+    # No row could have been emptied into another.
+    emptiest = min(filled)
+    assert sum(length - tokens >= emptiest for tokens in filled) <= 1
+
+
+def test_joined_rows_stand_behind_each_other_whole():
+    rows = pack_carry_over(numbered_documents(9, tokens=9), sequence_length=40, random=random.Random(2))
+    apart = lay_out(rows, sequence_length=40, cls_id=2, sep_id=3, pad_id=1)
+    lengths = [len(row.first) + len(row.second) + (3 if row.second else 2) for row in rows]
+    token_ids, segment_ids = join_rows(*apart, pad_id=1)
+    for joined, numbers in enumerate(share_rows(lengths, sequence_length=40)):
+        tokens, segments = [], []
+        for number in numbers:
+            first, second = rows[number]
+            tokens += [2, *first, 3] + ([*second, 3] if second else [])
+            segments += [0] * (len(first) + 2) + [1] * (len(second) + 1 if second else 0)
+        assert token_ids[joined].tolist() == tokens + [1] * (40 - len(tokens))
+        assert segment_ids[joined].tolist() == segments + [0] * (40 - len(tokens))
+    assert len(token_ids) == joined + 1 < len(rows)
+
+
+def test_no_rows_are_joined_as_empty_arrays():
+    nothing = lay_out([], sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
+    assert [values.shape for values in join_rows(*nothing, pad_id=1)] == [(0, 8), (0, 8)]

@@ -52,6 +52,12 @@ def test_what_the_work_prints_does_not_end_up_among_the_answers(capfd):
     assert captured.err.count("printed") == 2  # two processes write at once: parts of their lines may mix
 
 
+def test_a_process_that_gets_nothing_to_do_ends_without_a_word(capfd):
+    with worker_pool(3, functools.partial, pow, 3) as power:
+        assert list(power([2])) == [9]
+    assert capfd.readouterr().err == ""
+
+
 def test_a_script_without_a_main_guard_runs_once_and_passes_nothing_on(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import functools, sys\n"

@@ -40,6 +40,17 @@ def test_the_progress_line_has_the_newest_numbers(watched):
             "discriminator 0.3914 (constant guess 0.4023), 8,123 tokens/s, 1.23 epochs") in stream.getvalue()
 
 
+def test_where_the_clock_ends_the_run_the_line_ends_with_the_time_left():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(None, unit="steps", description="Pretraining", stream=stream, clock=clock) as progress:
+        console = Console(progress, tells_time_left=True)
+        console({"event": "train", "step": 40, **NUMBERS, "seconds_left": 1725.0})
+        clock.now = 10.0
+        console.update(40)
+    line = stream.getvalue().splitlines()[0]
+    assert line.startswith("Pretraining: 40 steps, 4.0 steps/s, ") and line.endswith("1.23 epochs, 28:45 left")
+
+
 @pytest.mark.parametrize(("record", "line"), [
     ({"event": "validation", **NUMBERS}, "step 1,040: held out: generator 7.025 (accuracy 0.051), discriminator "
                                          "0.3914 (constant guess 0.4023), AUC 0.613"),

@@ -12,6 +12,7 @@ from electra_tf.training.batches import training_batches
 from electra_tf.training.checkpoint import training_variables
 from electra_tf.training.distribution import strategy_for
 from electra_tf.training.pretrain import new_pretrainer
+from electra_tf.training.run_clock import RunClock
 from electra_tf.training.stop_signals import StopSignals
 from electra_tf.training.training_loop import Trainer, compiled_training
 from tests.training.tiny_run import tiny_config, tiny_vocabulary, write_records
@@ -41,7 +42,8 @@ def trainer(pretrainer, records, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     told = []
     trainer = Trainer(pretrainer, config=CONFIG, strategy=strategy_for("one_device"), manifest=read_manifest(records),
-                      data=records, folder=folder, listeners=(told.append,), show_step=lambda step: None)
+                      data=records, folder=folder, clock=RunClock(None), listeners=(told.append,),
+                      show_step=lambda step: None)
     return trainer, folder, told
 
 

@@ -234,6 +234,21 @@ def test_a_schedule_is_multiplied_by_the_warmup(schedule, at):
     np.testing.assert_allclose([rate(step) for step in range(23)], expected, atol=1e-7)
 
 
+@pytest.mark.parametrize("warmup_steps", [0, 5, 1000])
+def test_with_a_time_budget_the_rate_follows_the_clock(warmup_steps):
+    config = PretrainingConfig(optimizer=OptimizerConfig(learning_rate=0.3, warmup_steps=warmup_steps, decay_power=2.0),
+                               time_budget="30m")
+    optimizer = optimizer_for(config)
+    for used in (0.0, 0.01, 0.05, 0.1, 0.6, 1.0):
+        optimizer.tell_time(used)
+        for step in (0, 2, 7, 2000):
+            warmth = min(1, max(step / warmup_steps, used / 0.1)) if warmup_steps else 1
+            assert optimizer.rate_of(step) == pytest.approx(0.3 * (1 - used) ** 2 * warmth, abs=1e-7)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    again.tell_time(0.5)
+    assert again.rate_of(2000) == pytest.approx(0.3 * 0.25)
+
+
 def test_rate_of_tells_the_rate_of_a_numbered_update():
     optimizer = optimizer_for(OptimizerConfig(learning_rate=1.0, warmup_steps=4), train_steps=10)
     np.testing.assert_allclose([optimizer.rate_of(0), optimizer.rate_of(2), optimizer.rate_of(5)], [0, 0.4, 0.5],

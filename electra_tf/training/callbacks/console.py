@@ -1,17 +1,20 @@
 """The run for the person who watches it: a progress line with the newest numbers, and lines for what is special."""
 
+from electra_tf.progress import clock_time
+
 
 class Console:
     """Keeps the end of a progress line up to date and puts single sentences above it.
 
     Args:
         progress: Progress of the run, counted in steps.
+        tells_time_left: whether the line ends with it, because steps do not tell: the clock ends the run.
 
     >>> Console(progress)({"event": "warning", "step": 900, "message": "The generator does not learn."})
     """
 
-    def __init__(self, progress):
-        self._progress, self._note = progress, ""
+    def __init__(self, progress, *, tells_time_left=False):
+        self._progress, self._note, self._tells_time_left = progress, "", tells_time_left
 
     def update(self, step):
         """Moves the progress line to a step."""
@@ -21,6 +24,8 @@ class Console:
         if record["event"] == "train":
             self._note = (f"{_networks(record)}, {record['tokens_per_second']:,.0f} tokens/s, "
                           f"{record['epochs']:.3g} epochs")
+            if self._tells_time_left:
+                self._note += f", {clock_time(record['seconds_left'])} left"
         elif (sentence := _sentence(record)) is not None:
             self._progress.say(f"step {record['step']:,}: {sentence}")
 

@@ -1,0 +1,288 @@
+"""What 30 minutes of pretraining on this machine are worth: the best settings found, and the same time with a peer.
+
+    python benchmarks/quality_for_time.py DATA WORK search
+    python benchmarks/quality_for_time.py DATA WORK confirm --peer_python=.venv-torch/bin/python
+
+DATA: ../shared/data; WORK: a folder for vocabulary, records and runs. `search` changes one setting after the other,
+each time in runs of three minutes from the best so far, and keeps what scores best on the validation rows of SST-2 and
+CoNLL-2003 (the mean). `confirm` trains the winner for 30 minutes with three seeds, fine-tunes it on both tasks, and
+does the same with Hugging Face's networks in PyTorch: the same text, vocabulary, sizes, rate, batch, masking and
+minutes, and the same fine-tuning, of converted weights. What needs more than those networks, the first embeddings,
+shorter rows first and shared rows, is ours alone.
+
+A queue that can be stopped at any moment: each run leaves one file in results/trials/quality, and what is there is not
+run again. A run of ours that was cut short goes on with the time that it has left, one of the peer starts again. The
+clock begins when the libraries are loaded and ends with the last update; reading and compiling count, on both sides.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from benchmarks.task_sets import MOST_SCORED, MOST_TRAINED, TASK_SETS
+from electra_tf.config import FineTuningConfig, preset, replace, with_overrides
+from electra_tf.files import write_json_atomically
+from electra_tf.model.convert_checkpoint import convert_checkpoint
+from electra_tf.records.builder import build_pretraining_data
+from electra_tf.records.dataset import pretraining_dataset
+from electra_tf.records.manifest import read_manifest
+from electra_tf.tasks.finetune import finetune
+from electra_tf.text.vocabulary import Vocabulary
+from electra_tf.training.distribution import strategy_for
+from electra_tf.training.pretrain import new_pretrainer, pretrain
+from electra_tf.training.run_folder import versions
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+THEIR_SIDE = ROOT / "benchmarks" / "quality_for_time_hugging_face.py"
+VOCABULARY_SIZE = 8192
+_NEVER = 10**9  # updates: the last evaluation, which does not count, is enough
+_CHECKPOINT_STEPS = 200
+# What the word embeddings start from, and their rate.
+WORDS = {"random": ("random", 1.0), "counted": ("cooccurrence", 1.0), "held": ("cooccurrence", 0.0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Settings of a run.
+
+    Attributes:
+        size: a preset.
+        words: key of WORDS.
+        lengths: tokens of a row; of each for an equal part of the time.
+        packing: of the records.
+        tokens: in the rows of one update.
+        learning_rate, mask_rate, generator_size: as in PretrainingConfig.
+    """
+
+    size: str
+    words: str
+    lengths: tuple[int, ...]
+    packing: str
+    tokens: int
+    learning_rate: float
+    mask_rate: float
+    generator_size: float
+
+    @property
+    def name(self):
+        values = dataclasses.asdict(self) | {"lengths": "+".join(map(str, self.lengths))}
+        return "-".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values.values())
+
+    def config(self, length, *, seed, settings):
+        """PretrainingConfig of the rows of one length, without its end."""
+        first_embeddings, word_embeddings_rate = WORDS[self.words]
+        return with_overrides(preset(self.size), [
+            "sequence_length=None", f"batch_size={self.tokens // length}", f"seed={seed}",
+            f"optimizer.learning_rate={self.learning_rate}", f"masking.mask_rate={self.mask_rate}",
+            f"model.generator_size={self.generator_size}", f"first_embeddings={first_embeddings}",
+            f"optimizer.word_embeddings_rate={word_embeddings_rate}", f"evaluation_steps={_NEVER}",
+            f"checkpoint_steps={_CHECKPOINT_STEPS}", "keep_checkpoints=1", *settings])
+
+
+# In the order in which they are tried; the search begins with the first of each.
+SEARCH = {"size": ("small", "mini", "tiny"), "words": ("random", "counted", "held"),
+          "learning_rate": (5e-4, 1e-3, 2e-3), "tokens": (4096, 2048, 8192), "lengths": ((128,), (64,), (64, 128)),
+          "packing": ("carry_over", "documents", "full_sequence"), "generator_size": (0.25, 0.5),
+          "mask_rate": (0.15, 0.25)}
+FIRST = Candidate(**{name: choices[0] for name, choices in SEARCH.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What all runs have in common.
+
+    Attributes:
+        work: folder of vocabulary, records and runs.
+        corpus: what the records are built from.
+        data: folder that the task sets are read from.
+        results: folder of the JSON files.
+        settings: of PretrainingConfig, over those of every candidate.
+        tasks: name -> TaskSet.
+        tuning: FineTuningConfig, but for length and seed.
+        proxy_seconds, seconds: time of a run that searches and of one that confirms.
+        steps: updates in place of time, to try the queue.
+        seeds: of the runs that confirm.
+        peer_python: command of an interpreter that has torch and transformers.
+        peer: "precision" (float32, or bfloat16 for autocast) and "is_compiled", the fastest of training_step.py.
+    """
+
+    work: pathlib.Path
+    corpus: str
+    data: pathlib.Path
+    results: pathlib.Path = RESULTS
+    settings: tuple[str, ...] = ()
+    tasks: dict = dataclasses.field(default_factory=lambda: {name: TASK_SETS[name] for name in ("sst2", "conll2003")})
+    tuning: FineTuningConfig = FineTuningConfig()
+    proxy_seconds: float = 180
+    seconds: float = 1800
+    steps: int | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    peer_python: str = ".venv-torch/bin/python"
+    peer: dict = dataclasses.field(default_factory=lambda: {"precision": "bfloat16", "is_compiled": False})
+
+
+def vocabulary_of(bench):
+    """The vocabulary of all runs, learned once."""
+    folder = bench.work / "vocabulary"
+    if not folder.is_dir():
+        Vocabulary.learn(bench.corpus, size=VOCABULARY_SIZE).save(folder)
+    return Vocabulary.load(folder)
+
+
+def records_of(bench, packing, length):
+    """Folder of the records of one packing and length, built once."""
+    folder = bench.work / f"records-{packing}-{length}"
+    if not folder.is_dir():
+        build_pretraining_data(bench.corpus, vocabulary=vocabulary_of(bench), sequence_length=length, packing=packing,
+                               output=folder, workers=os.cpu_count())
+    return folder
+
+
+def pretrain_ours(candidate, seconds, *, seed, bench, folder):
+    """Trains a candidate, one length after the other: {"model", "updates"}."""
+    last, updates = None, 0
+    for number, length in enumerate(candidate.lengths):
+        config = candidate.config(length, seed=seed, settings=bench.settings)
+        config = replace(config, time_budget=f"{seconds / len(candidate.lengths):.3f}s") if bench.steps is None else (
+            replace(config, train_steps=bench.steps))
+        result = pretrain(config, data=records_of(bench, candidate.packing, length), output=folder / f"stage-{number}",
+                          init_from=last)
+        if not result.is_finished:
+            sys.exit(128 + result.stopped_by)
+        last, updates = result.folder, updates + result.step
+    return {"model": last, "updates": updates}
+
+
+def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
+    """Trains Hugging Face's networks from our random weights on rows of the last length."""
+    length = candidate.lengths[-1]
+    config = replace(candidate, words="random").config(length, seed=seed, settings=bench.settings)
+    records, vocabulary = records_of(bench, "carry_over", length), vocabulary_of(bench)
+    config = replace(config, sequence_length=length, model=replace(config.model, vocabulary_size=vocabulary.size))
+    shutil.rmtree(folder, ignore_errors=True)
+    pretrainer = new_pretrainer(config, vocabulary, strategy_for("one_device"))
+    for network in (pretrainer.discriminator, pretrainer.generator):
+        network.save_to_preset(folder / "ours" / network.name, vocabulary=vocabulary)
+        convert_checkpoint(folder / "ours" / network.name, folder / network.name, to="huggingface")
+    rows = read_manifest(records).splits["train"].rows
+    batch = next(pretraining_dataset(records, batch_size=rows, seed=seed).as_numpy_iterator())
+    np.savez(folder / "rows.npz", **{name: batch[name] for name in ("token_ids", "segment_ids", "padding_mask")})
+    optimizer, masking = config.optimizer, config.masking
+    write_json_atomically(folder / "settings.json", {
+        "folder": str(folder), "seconds": seconds, "steps": bench.steps, "seed": seed, "batch_size": config.batch_size,
+        **bench.peer, "learning_rate": optimizer.learning_rate, "warmup_steps": optimizer.warmup_steps,
+        "weight_decay": optimizer.weight_decay, "clip_norm": optimizer.clip_norm,
+        "generator_weight": config.generator_weight, "discriminator_weight": config.discriminator_weight,
+        "dropout": config.model.hidden_dropout,
+        "special_ids": {name: getattr(vocabulary, f"{name}_id") for name in ("cls", "sep", "mask")},
+        "masking": {"mask_rate": masking.mask_rate, "mask_symbol_rate": masking.mask_symbol_rate,
+                    "slots": masking.max_masked(length)}})
+    subprocess.run([*shlex.split(bench.peer_python), THEIR_SIDE, folder / "settings.json", folder / "answer.json"],
+                   check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(
+                       filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])), "HF_HUB_OFFLINE": "1"})
+    return json.loads((folder / "answer.json").read_text(encoding="utf-8")) | {"model": folder / "trained"}
+
+
+SIDES = {"ours": pretrain_ours, "hugging-face": pretrain_theirs}
+
+
+def run_trial(side, candidate, seconds, *, seed, bench):
+    """Pretraining and fine-tuning of one seed, from its file or from new runs.
+
+    Returns:
+        Dict: updates, and scores by task, each with "validation" and "test" in per cent.
+    """
+    name = f"{side}-{seconds / 60:g}m-{candidate.name}-{seed}"
+    path = bench.results / "trials" / "quality" / f"{name}.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    folder = bench.work / "runs" / name
+    trained = SIDES[side](candidate, seconds, seed=seed, bench=bench, folder=folder)
+    scores = {task: tune(trained["model"], task, seed=seed, bench=bench) for task in bench.tasks}
+    result = {"side": side, "candidate": dataclasses.asdict(candidate), "seconds": seconds, "seed": seed,
+              "updates": trained["updates"], "scores": scores, "settings": list(bench.settings),
+              **({"peer": bench.peer} if side != "ours" else {}), "machine": f"{os.cpu_count()} CPU cores",
+              "commit": versions().get("git_commit")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json_atomically(path, result)
+    shutil.rmtree(folder)
+    return result
+
+
+def tune(model, task, *, seed, bench):
+    """The scores of a model after fine-tuning on one task, in per cent."""
+    row = bench.tasks[task]
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        config = replace(bench.tuning, seed=seed, sequence_length=row.sequence_length)
+        best = finetune(config, task=row.task, **row.write(bench.data, scratch), model=model, output=scratch / "run",
+                        metric=row.metric).best
+    return {"validation": 100 * best.validation[row.metric], "test": 100 * best.test[row.metric]}
+
+
+def search(bench):
+    """The candidate that the runs of three minutes lead to; each setting's best stays for the settings after it."""
+    best = FIRST
+    for name, choices in SEARCH.items():
+        scores = {}
+        for choice in choices:
+            candidate = dataclasses.replace(best, **{name: choice})
+            result = run_trial("ours", candidate, bench.proxy_seconds, seed=bench.seeds[0], bench=bench)
+            scores[choice] = statistics.mean(task["validation"] for task in result["scores"].values())
+            print(f"{name}={choice}: {scores[choice]:.1f}, {result['updates']} updates", flush=True)
+        best = dataclasses.replace(best, **{name: max(scores, key=scores.get)})
+    return best
+
+
+def confirm(bench):
+    """Trains the winner for the whole time on both sides, seed by seed, and writes a row of the table for each."""
+    winner = search(bench)
+    trials = {side: [] for side in SIDES}
+    for seed in bench.seeds:
+        for side in SIDES:
+            trials[side].append(run_trial(side, winner, bench.seconds, seed=seed, bench=bench))
+            write_json_atomically(bench.results / f"quality-for-time-{side}.json", {
+                "table": "quality for time", "row": {
+                    "pretraining": {"ours": "here", "hugging-face": "Hugging Face in PyTorch"}[side],
+                    "minutes": f"{bench.seconds / 60:g}",
+                    "updates": f"{statistics.median(trial['updates'] for trial in trials[side]):,.0f}",
+                    **{row.what: [trial["scores"][task]["test"] for trial in trials[side]]
+                       for task, row in bench.tasks.items()}},
+                "candidate": dataclasses.asdict(winner), "machine": f"{os.cpu_count()} CPU cores",
+                "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {bench.tuning.epochs:g} epochs",
+                "command": "python benchmarks/quality_for_time.py ../shared/data WORK confirm"})
+    return trials
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("work", type=pathlib.Path)
+    parser.add_argument("part", choices=("search", "confirm"))
+    parser.add_argument("--set", action="append", default=[], help="setting of all our runs, as precision=bfloat16")
+    parser.add_argument("--peer_python", default=Bench.peer_python)
+    parser.add_argument("--peer_precision", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("--peer_compiled", action="store_true")
+    given = parser.parse_args()
+    bench = Bench(work=given.work, corpus=str(given.data / "pretrain" / "wiki_en" / "train-*.txt.xz"),
+                  data=given.data / "finetune", settings=tuple(given.set), peer_python=given.peer_python,
+                  peer={"precision": given.peer_precision, "is_compiled": given.peer_compiled})
+    bench.work.mkdir(parents=True, exist_ok=True)
+    print((search if given.part == "search" else confirm)(bench))
+
+
+if __name__ == "__main__":
+    main()
