@@ -76,21 +76,22 @@ class Variant:
     measures_peak: bool = False
 
 
-def variants_of(size, *, peers, precisions, torch_python, folder):
+def variants_of(size, *, peers, precisions, interpreters, folder):
     """All variants at a size.
 
     Args:
         size: Size.
         peers: names out of PEERS.
         precisions: "float32", "bfloat16" or both.
-        torch_python: interpreter that has torch and transformers.
+        interpreters: "torch" and "model_garden" -> path of a Python that has torch and transformers, or
+            tf-models-official.
         folder: where `prepare_request` has written weights and a batch.
 
     Returns:
         List of Variant, in the order of their turns.
     """
     found = [*our_variants(size, folder), *(variant for peer in peers
-                                            for variant in PEERS[peer](size, folder, torch_python))]
+                                            for variant in PEERS[peer](size, folder, interpreters))]
     return [variant for variant in found if variant.precision in precisions]
 
 
@@ -108,28 +109,25 @@ def prepare_request(size, folder):
     return {"do": "prepare", "folder": str(folder), "size": dataclasses.asdict(size)}
 
 
-def hugging_face_variants(size, folder, torch_python):
+def hugging_face_variants(size, folder, interpreters):
     """The composition in PyTorch, with the faster allocator where the machine has it."""
     config = size.config()
     ids = {name: SPECIAL_PIECES.index(piece) for name, piece in (("cls", CLS), ("sep", SEP), ("mask", MASK))}
     settings = {"dropout": DROPOUT, "special_ids": ids, "masking": {
         "mask_rate": config.masking.mask_rate, "mask_symbol_rate": config.masking.mask_symbol_rate,
         "slots": size.slots}}
-    training = {"learning_rate": config.optimizer.learning_rate, "weight_decay": config.optimizer.weight_decay,
-                "clip_norm": config.optimizer.clip_norm, "generator_weight": config.generator_weight,
-                "discriminator_weight": config.discriminator_weight}
     allocator = find_tcmalloc()
     environment = {"HF_HUB_OFFLINE": "1", **({"LD_PRELOAD": allocator} if allocator else {})}
     return [Variant(name + ", tcmalloc" * bool(allocator), False, precision,
-                    (torch_python, ROOT / "benchmarks" / "training_step_hugging_face.py"), (
-                        {"do": "build", "folder": str(folder), "settings": settings, "training": training,
+                    (interpreters["torch"], ROOT / "benchmarks" / "training_step_hugging_face.py"), (
+                        {"do": "build", "folder": str(folder), "settings": settings, "training": _training(config),
                          "is_compiled": is_compiled, "precision": kept},
                         {"do": "losses"}, {"do": "warm_up", "steps": WARM_UP_STEPS}),
                     environment=environment, measures_peak=kept == precision and not is_compiled)
             for name, (precision, kept, is_compiled) in _HUGGING_FACE.items()]
 
 
-def keras_hub_variants(size, folder, torch_python):
+def keras_hub_variants(size, folder, interpreters):
     """The discriminator alone, forward and backward."""
     model = to_dict(size.config().model)
     return [Variant(f"KerasHub {precision}, discriminator without optimizer", False, precision,
@@ -141,7 +139,26 @@ def keras_hub_variants(size, folder, torch_python):
             for precision in MATMUL_PRECISIONS]
 
 
-PEERS = {"huggingface": hugging_face_variants, "keras_hub": keras_hub_variants}
+def model_garden_variants(size, folder, interpreters):
+    """The pieces of TensorFlow's Model Garden, masks given, losses not compared."""
+    config = size.config()
+    return [Variant(f"Model Garden {precision}, masks given", False, precision,
+                    (interpreters["model_garden"], ROOT / "benchmarks" / "training_step_model_garden.py"), (
+                        {"do": "build", "folder": str(folder), "model": to_dict(config.model),
+                         "generator": to_dict(config.model.generator), "dropout": DROPOUT, "precision": precision,
+                         "training": _training(config), "warm_up_steps": WARM_UP_STEPS},),
+                    is_whole_step=False)
+            for precision in MATMUL_PRECISIONS]
+
+
+def _training(config):
+    """What a peer must know of PretrainingConfig to train like us."""
+    return {"learning_rate": config.optimizer.learning_rate, "weight_decay": config.optimizer.weight_decay,
+            "clip_norm": config.optimizer.clip_norm, "generator_weight": config.generator_weight,
+            "discriminator_weight": config.discriminator_weight}
+
+
+PEERS = {"huggingface": hugging_face_variants, "keras_hub": keras_hub_variants, "model_garden": model_garden_variants}
 
 
 def find_tcmalloc():

@@ -135,8 +135,9 @@ def row_of_results(size, rows, ratios):
 
 def measure(size, options, folder):
     """(variants, answers of the start, rounds, failures) of all that could be started."""
+    interpreters = {"torch": options.torch_python, "model_garden": options.garden_python}
     variants = [variant for variant in variants_of(size, peers=options.peers, precisions=options.precisions,
-                                                   torch_python=options.torch_python, folder=folder)
+                                                   interpreters=interpreters, folder=folder)
                 if not any(word in variant.name for word in options.without)]
     with Worker("preparation", our_variants(size, folder)[0].command, log=folder / "preparation.log") as worker:
         worker.ask(**prepare_request(size, folder))
@@ -196,8 +197,14 @@ def read_options():
     parser.add_argument("--peak_memory", action="store_true", help="show the largest memory of each process")
     parser.add_argument("--torch_python", default=".venv-torch/bin/python",
                         help="interpreter with torch and transformers")
+    parser.add_argument("--garden_python", help="interpreter with tf-models-official, for --peers=model_garden")
     parser.add_argument("--output", required=True, type=pathlib.Path)
-    return parser.parse_args()
+    options = parser.parse_args()
+    for peer, flag in (("huggingface", "torch_python"), ("model_garden", "garden_python")):
+        path = getattr(options, flag)
+        if peer in options.peers and not (path and pathlib.Path(path).is_file()):
+            parser.error(f"--{flag}={path} is no file; --peers={peer} needs the Python of an environment of its own")
+    return options
 
 
 def main():

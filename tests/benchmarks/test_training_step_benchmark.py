@@ -17,7 +17,8 @@ PRECISION_OF = {"ours": "float32", "peer": "float32", "peer in 16 bits": "bfloat
 
 
 def variants(peers=tuple(PEERS), precisions=MATMUL_PRECISIONS):
-    return variants_of(SIZE, peers=peers, precisions=precisions, torch_python="python", folder="folder")
+    return variants_of(SIZE, peers=peers, precisions=precisions, folder="folder",
+                       interpreters={"torch": "python", "model_garden": "python"})
 
 
 def row(seconds, *, is_ours=False, precision="float32", is_whole_step=True):
@@ -91,8 +92,16 @@ def test_a_size_is_a_preset_with_dropout_and_room_for_its_length():
 def test_an_unknown_peer_is_refused(capsys):
     done = subprocess.run([sys.executable, ROOT / "benchmarks/training_step.py", "--peers=huggingface,jax",
                            "--output=never.json"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "'jax' is not known; choose out of huggingface, keras_hub" in done.stderr
+    assert done.returncode == 2
+    assert "'jax' is not known; choose out of huggingface, keras_hub, model_garden" in done.stderr
     assert names_out_of(PEERS)("keras_hub") == ["keras_hub"]
+
+
+def test_a_peer_without_its_environment_is_refused():
+    done = subprocess.run([sys.executable, ROOT / "benchmarks/training_step.py", "--peers=huggingface",
+                           "--torch_python=nowhere/python", "--output=never.json"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2 and "--torch_python=nowhere/python is no file; --peers=huggingface needs" in done.stderr
 
 
 @pytest.mark.interoperability
