@@ -38,13 +38,22 @@ def jobs(data, *, megabytes, runs):
 
 def tables(results):
     """Markdown of results, one table for each name; a list of runs shows its lowest and highest value."""
-    found = []
+    results, found = list(results), []
     for name in dict.fromkeys(result["table"] for result in results):
         rows = [result["row"] for result in results if result["table"] == name]
         columns = list(dict.fromkeys(column for row in rows for column in row))
         found.append(f"### {name}\n\n" + markdown(
             [columns, *([shown(row.get(column, "")) for column in columns] for row in rows)]))
     return "\n\n".join(found)
+
+
+def rates(results):
+    """All columns in MB/s in one row.
+
+    >>> rates({"builder-one": {"row": {"workers": 1, "MB/s": [4.0, 4.5]}}})   # {'builder-one, MB/s': '4.0-4.5'}
+    """
+    return {f"{name}, {column}": shown(value) for name, result in results.items()
+            for column, value in result["row"].items() if column.endswith("MB/s")}
 
 
 def shown(value):
@@ -66,12 +75,12 @@ def main():
         for script, arguments in jobs(options.data, megabytes=options.megabytes, runs=options.runs):
             command = [sys.executable, ROOT / "benchmarks" / script, *arguments, f"--results={folder}"]
             subprocess.run(command, check=True, stdout=sys.stderr)
-        results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pathlib.Path(folder).glob("*.json"))]
-    row = {f"{result['table']}: {next(iter(result['row'].values()))}": shown(result["row"].get("MB/s", ""))
-           for result in results if "MB/s" in result["row"]}
-    write_json_atomically(options.output, {"table": "data", "row": row, "command": "python " + shlex.join(sys.argv),
-                                           "machine": describe_machine(), "results": results})
-    print(tables(results))
+        results = {path.stem: json.loads(path.read_text(encoding="utf-8"))
+                   for path in sorted(pathlib.Path(folder).glob("*.json"))}
+    write_json_atomically(options.output, {
+        "table": "data", "row": rates(results), "command": "python " + shlex.join(sys.argv),
+        "machine": describe_machine(), "results": results})
+    print(tables(results.values()))
 
 
 if __name__ == "__main__":

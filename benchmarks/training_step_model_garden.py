@@ -23,11 +23,12 @@ BATCH_FILE = "batch.npz"
 
 def encoder(model, *, dropout, embedding_layer=None):
     """An encoder of the Model Garden; `model` is the dict of an ElectraConfig."""
-    return networks.BertEncoderV2(
+    return networks.BertEncoder(
         vocab_size=model["vocabulary_size"], hidden_size=model["hidden_size"], num_layers=model["num_layers"],
         num_attention_heads=model["num_heads"], max_sequence_length=model["max_positions"],
         type_vocab_size=model["num_segments"], inner_dim=model["intermediate_size"], output_dropout=dropout,
-        attention_dropout=dropout, embedding_width=model["embedding_size"], embedding_layer=embedding_layer)
+        attention_dropout=dropout, embedding_width=model["embedding_size"], embedding_layer=embedding_layer,
+        dict_outputs=True)
 
 
 class GardenStep:
@@ -54,7 +55,6 @@ class GardenStep:
         batch = {name: tf.constant(values, tf.int32) for name, values in batch.items()}
         weights, mask = (tf.constant(arrays[name], tf.float32) for name in ("is_masked", "padding_mask"))
         discriminator = encoder(model, dropout=dropout)
-        discriminator([batch["input_word_ids"], batch["input_mask"], batch["input_type_ids"]])
         pretrainer = models.ElectraPretrainer(
             generator_network=encoder(generator, dropout=dropout, embedding_layer=discriminator.get_embedding_layer()),
             discriminator_network=discriminator, vocab_size=model["vocabulary_size"], num_classes=2,

@@ -62,19 +62,20 @@ def main():
     parser.add_argument("--results", type=pathlib.Path, default=RESULTS)
     options = parser.parse_args()
     seconds, loads = {name: [] for name in LEARNERS}, {name: [] for name in LEARNERS}
+    pieces = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         raw_bytes = unpack_some(find_files(options.corpus), folder, options.megabytes)
         for _ in range(options.runs):
             for name, learn in LEARNERS.items():
                 before = processor_time(session=None)
-                pieces = learn(folder, options.size)
+                pieces[name] = len(learn(folder, options.size))
                 after = processor_time(session=None)
                 seconds[name].append(round(after.clock - before.clock, 2))
                 loads[name].append(other_load(before, after))
-                print(name, seconds[name][-1], f"{len(pieces)} pieces", file=sys.stderr, flush=True)
+                print(name, seconds[name][-1], f"{pieces[name]} pieces", file=sys.stderr, flush=True)
     for name, times in seconds.items():
-        row = {"learner": name, "text": f"{raw_bytes / 1e6:.0f} MB", "pieces": options.size, "seconds": times,
+        row = {"learner": name, "text": f"{raw_bytes / 1e6:.0f} MB", "pieces": pieces[name], "seconds": times,
                "MB/s": round(raw_bytes / 1e6 / statistics.median(times), 2), "other load": f"{max(loads[name]):.0%}"}
         path = options.results / f"vocabulary-{'-'.join(name.lower().split())}.json"
         write_json_atomically(path, {"table": "learning a vocabulary", "row": row, "machine": describe_machine(),

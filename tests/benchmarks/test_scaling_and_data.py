@@ -65,3 +65,10 @@ def test_results_of_one_table_stand_together():
     assert data.tables(results) == (
         "### a\n\n| engine | MB/s | cores |\n| --- | --- | --- |\n| one | 4.0-4.5 |  |\n| two |  | 2 |\n\n"
         "### b\n\n| us |\n| --- |\n| 3 |")
+
+
+def test_rates_of_every_job_stand_in_one_row():
+    results = {"builder-one": {"row": {"MB/s": [4.5, 4.0], "workers": 2}}, "encoding": {"row": {"us": 3}},
+               "tokenizer-fast": {"row": {"English, MB/s": [9.0], "Chinese, MB/s": [7.0]}}}
+    assert data.rates(results) == {"builder-one, MB/s": "4.0-4.5", "tokenizer-fast, English, MB/s": "9.0-9.0",
+                                   "tokenizer-fast, Chinese, MB/s": "7.0-7.0"}
