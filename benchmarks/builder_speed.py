@@ -1,10 +1,10 @@
 """MB/s from raw English text to finished records, by packing, and what encoding one row costs.
 
-    python benchmarks/builder_speed.py CORPUS... [--workers=2] [--runs=3]
+    python benchmarks/builder_speed.py CORPUS... [--workers=2] [--runs=3] [--results=FOLDER]
 
 CORPUS: text files, such as ../shared/data/pretrain/wiki_en/train-*.txt.xz, 30 MB or more when unpacked. They are
 unpacked into a temporary folder first; one row also builds from the files as given. A vocabulary of 8,192 pieces is
-learned from the first file. Writes benchmarks/results/builder-*.json.
+learned from the first file. Writes builder-*.json into the folder of results.
 """
 
 import argparse
@@ -74,12 +74,12 @@ def protocol_buffers(rows):
     return encoded
 
 
-def write_result(name, row, *, table="building records"):
-    """One file of benchmarks/results, as its README asks."""
+def write_result(name, row, *, folder, table="building records"):
+    """One file of results, as benchmarks/README.md asks."""
     machine = (f"{len(os.sched_getaffinity(0))} cores, {platform.processor() or platform.machine()}, "
                f"Python {platform.python_version()}")
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"builder-{name}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"builder-{name}.json"
     path.write_text(json.dumps({"table": table, "row": row, "machine": machine,
                                 "command": "python " + shlex.join(sys.argv)}, indent=2) + "\n")
     print(path.name, row)
@@ -90,6 +90,7 @@ def main():
     parser.add_argument("corpus", nargs="+")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS)
     options = parser.parse_args()
     paths = find_files(options.corpus)
     with tempfile.TemporaryDirectory() as scratch:
@@ -107,14 +108,14 @@ def main():
             write_result(name, {
                 "packing": packing, "workers": workers, "text": f"{raw_bytes / 1e6:.0f} MB {paths[0].parent.name}",
                 "files": "plain" if corpus == plain else paths[0].suffix, "MB/s": [round(rate, 2) for rate in rates],
-                "padding": f"{manifest.splits['train'].padding_share:.1%}"})
+                "padding": f"{manifest.splits['train'].padding_share:.1%}"}, folder=options.results)
     numbers = np.random.default_rng(0)
     rows = {"token_ids": np.minimum(numbers.zipf(1.3, size=[2000, 128]), 8191),
             "segment_ids": numbers.integers(0, 2, size=[2000, 128])}
     write_result("encoding", {"rows of 128": "encode_examples",
                               "us/row": microseconds_per_row(encode_examples, rows),
                               "us/row by protocol buffers": microseconds_per_row(protocol_buffers, rows)},
-                 table="encoding records")
+                 table="encoding records", folder=options.results)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """MB/s on one core of every engine that could tokenize, and how many lines each gives other ids than the definition.
 
-    python benchmarks/tokenizer_speed.py ../shared/data/pretrain [--megabytes=8] [--runs=3]
+    python benchmarks/tokenizer_speed.py ../shared/data/pretrain [--megabytes=8] [--runs=3] [--results=FOLDER]
 
 Reads wiki_en and zh below that folder and learns a vocabulary of 8,192 pieces from each. Time is the processor time of
 the process with every library held to one thread, so that other work on the machine disturbs little. Writes
-benchmarks/results/tokenizer-*.json.
+tokenizer-*.json into the folder of results.
 """
 
 import argparse
@@ -97,6 +97,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--megabytes", type=float, default=8)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS)
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -124,8 +125,8 @@ def main():
             print(language, engine, statistics.median(speed), different)
     for engine, row in table.items():
         name = "-".join(engine.lower().replace("(", " ").replace(")", "").replace(",", "").split())
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"tokenizer-{name}.json").write_text(json.dumps({
+        options.results.mkdir(exist_ok=True)
+        (options.results / f"tokenizer-{name}.json").write_text(json.dumps({
             "table": "tokenizer", "row": row, "command": "python " + " ".join(sys.argv),
             "machine": f"one of {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
                        f"TensorFlow {tf.__version__}, tokenizers {tokenizers.__version__}"}, indent=2) + "\n")

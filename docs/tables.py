@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.markdown_table import markdown
 from electra_tf.config import PRESETS
 from electra_tf.training.pretrainer import ElectraPretrainer
 
@@ -64,12 +65,6 @@ def shown(value):
         spread = f" ± {statistics.stdev(value):.1f}" if len(value) > 1 else ""
         return f"{statistics.mean(value):.1f}{spread} ({len(value)})"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
-
-
-def markdown(rows):
-    header, *body = [[str(cell) for cell in row] for row in rows]
-    lines = [header, ["---"] * len(header), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def with_tables(text):

@@ -1,0 +1,202 @@
+"""Long-lived worker processes that work in turns (A B A B ...), and what else the machine did meanwhile.
+
+A worker is a program that calls `serve`: it reads one request (a line of JSON) at a time, answers it, and sleeps on its
+standard input in between. Only the standard library is used, because workers run in other interpreters, too.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CORES = len(os.sched_getaffinity(0))
+MOST_OTHER_LOAD = 0.05  # of all cores; a round in which others took more is dropped
+_TICKS = os.sysconf("SC_CLK_TCK")
+# Fields of /proc/PID/stat after the name in parentheses: session, then the times of a process and of its dead children.
+_SESSION, _FIRST_TIME, _LAST_TIME = 3, 11, 15
+# Fields of the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal.
+_IDLE, _STEAL = (3, 4), 7
+_LOG_LINES = 15
+
+
+class WorkerFailed(Exception):
+    """A worker ended without an answer; the text is the end of what it said."""
+
+
+# --- the worker's side -------------------------------------------------------------------------------------------
+
+def serve(commands):
+    """Answers requests until there are no more.
+
+    Args:
+        commands: name -> function whose keyword arguments come from the request and whose result JSON can hold.
+
+    >>> serve({"round": lambda steps: {"seconds": time_of(steps)}})
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever libraries print does not belong among the answers
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(commands[request.pop("do")](**request)), file=answers, flush=True)
+
+
+def forget_peak_memory():
+    """From now on `peak_memory` counts anew, from what is held now."""
+    pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory():
+    """Bytes of the largest resident set of this process since its start or `forget_peak_memory`."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+# --- the measuring side ------------------------------------------------------------------------------------------
+
+class Worker:
+    """A process that answers requests, in a session of its own.
+
+    Args:
+        name: what it is called in tables and messages.
+        command: list of str, the program and its arguments.
+        log: path of the file that takes what it prints.
+        environment: names -> values besides this process' own.
+
+    >>> with Worker("ours", [sys.executable, "worker.py"], log="ours.log") as worker:
+    ...     worker.ask("round", steps=4)
+    """
+
+    def __init__(self, name, command, *, log, environment=None):
+        self.name, self._log = name, pathlib.Path(log)
+        with open(self._log, "w", encoding="utf-8") as log_file:
+            self._process = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
+                text=True, start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})})
+
+    @property
+    def session(self):
+        return self._process.pid
+
+    def ask(self, do, **settings):
+        """The answer to a request.
+
+        Raises:
+            WorkerFailed: there is none.
+        """
+        try:
+            print(json.dumps({"do": do, **settings}), file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+            raise WorkerFailed(f"{self.name} ended at {do!r}:\n" + "\n".join(said))
+        return json.loads(answer)
+
+    def close(self):
+        """Ends it: at the end of its input a worker stops."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class ProcessorTime(NamedTuple):
+    """Seconds up to a moment: of all cores' work, of the work that is ours, and by the clock."""
+
+    machine: float
+    own: float
+    clock: float
+
+
+def processor_time(session):
+    """What the machine, and this process with the session of a worker, have done up to now."""
+    own = sum(os.times()[:4])
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended meanwhile
+        if int(fields[_SESSION]) == session:
+            own += sum(map(int, fields[_FIRST_TIME:_LAST_TIME])) / _TICKS
+    with open("/proc/stat", encoding="ascii") as file:
+        numbers = [int(field) for field in file.readline().split()[1:_STEAL + 2]]
+    busy = sum(number for place, number in enumerate(numbers) if place not in _IDLE)
+    return ProcessorTime(busy / _TICKS, own, time.monotonic())
+
+
+def other_load(before, after, *, cores=CORES):
+    """Share of the cores that others took between two moments, 0..1.
+
+    >>> other_load(ProcessorTime(0, 0, 0), ProcessorTime(3.0, 2.5, 2.0), cores=2)   # 0.125
+    """
+    others = (after.machine - before.machine) - (after.own - before.own)
+    return max(0.0, others / (cores * (after.clock - before.clock)))
+
+
+def take_turns(workers, requests, *, rounds, most_other_load=MOST_OTHER_LOAD, report=print):
+    """Asks every worker the same in turns.
+
+    Args:
+        workers: list of Worker.
+        requests: function of a worker's name -> list of requests (dictionaries with "do"), made in each of its turns.
+        rounds: number of turns of each worker.
+        most_other_load: share of the cores, 0..1.
+        report: function of one sentence for each round.
+
+    Returns:
+        name -> list of rounds: the answers' fields together with "other_load", and "is_kept", False where others took
+        more of the machine than `most_other_load`.
+    """
+    found = collections.defaultdict(list)
+    for number in range(1, rounds + 1):
+        for worker in workers:
+            before, answer = processor_time(worker.session), {}
+            for request in requests(worker.name):
+                answer |= worker.ask(**request)
+            load = round(other_load(before, processor_time(worker.session)), 4)
+            found[worker.name].append({**answer, "other_load": load, "is_kept": load <= most_other_load})
+        loads = [turns[-1]["other_load"] for turns in found.values()]
+        report(f"Round {number} of {rounds}: others took up to {max(loads):.0%} of the machine.")
+    return dict(found)
+
+
+def median_and_spread(rounds, name):
+    """A number's median over the kept rounds, its extremes, and how many rounds were dropped.
+
+    Args:
+        rounds: list of rounds from `take_turns`.
+        name: the number's name in them.
+
+    Returns:
+        dict of median, lowest, highest (None where no round was kept), kept_rounds, dropped_rounds.
+
+    >>> median_and_spread([{"s": 2.0, "is_kept": True}, {"s": 9.0, "is_kept": False}], "s")["median"]   # 2.0
+    """
+    values = [turn[name] for turn in rounds if turn["is_kept"]]
+    return {"median": statistics.median(values) if values else None, "lowest": min(values, default=None),
+            "highest": max(values, default=None), "kept_rounds": len(values),
+            "dropped_rounds": len(rounds) - len(values)}
+
+
+def describe_machine():
+    """One line: cores, processor, what it can do with bfloat16, memory."""
+    about = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = about.partition("model name")[2].partition("\n")[0].strip("\t :") or platform.machine()
+    flags = set(about.partition("\nflags")[2].partition("\n")[0].split())
+    able = [name for flag, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 BF16"), ("avx512f", "AVX-512"),
+                                    ("avx2", "AVX2")) if flag in flags][:2]
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{CORES} cores, {model} ({', '.join(able)}), {gigabytes:.0f} GB, Python {platform.python_version()}"
