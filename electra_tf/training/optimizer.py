@@ -82,7 +82,7 @@ class ElectraAdamW(keras.optimizers.Optimizer):
         operations.update(
             [variable.value for variable in trainable_variables], [self._momentums[index].value for index in order],
             [self._velocities[index].value for index in order], gradients,
-            numbers=tf.stack([rate, scale, *self._betas, self.config.epsilon]),
+            numbers=tf.stack([rate, scale, 1 - self.config.beta_1, 1 - self.config.beta_2, self.config.epsilon]),
             factors=[self._factors[index] for index in order], decays=[self._decays[index] for index in order])
 
     @staticmethod

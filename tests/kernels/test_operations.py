@@ -163,8 +163,8 @@ def test_numbers_that_are_not_finite_stay_so():
 def test_an_empty_batch_is_answered():
     assert operations.linear(tf.zeros([0, 4, 8]), tf.ones([8, 3]), tf.zeros([3])).shape == (0, 4, 3)
     nobody = operations.Dice(0.0, stream=1, source=None)
-    empty = tf.zeros([0, 4, 8])
-    assert operations.attention(empty, empty, empty, tf.zeros([0, 4], tf.int32), heads=2, dropout=nobody).shape == (0, 4, 8)
+    empty, mask = tf.zeros([0, 4, 8]), tf.zeros([0, 4], tf.int32)
+    assert operations.attention(empty, empty, empty, mask, heads=2, dropout=nobody).shape == (0, 4, 8)
 
 
 def test_shapes_that_do_not_fit_are_refused():

@@ -1,4 +1,4 @@
-"""Training with the fused operations: the same course as without, bit for bit the same again, and nothing of it left."""
+"""Training with the fused operations: the same course as without, bit for bit again, and plain models at the end."""
 
 import subprocess
 import sys

@@ -50,7 +50,8 @@ def tiny_config(**settings):
         max_positions=14, generator_size=0.5)
     config = PretrainingConfig(
         model=model, optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=0), batch_size=8, train_steps=40,
-        checkpoint_steps=5, log_steps=10, evaluation_steps=40, evaluation_batches=3, keep_checkpoints=2, seed=7)
+        checkpoint_steps=5, log_steps=10, evaluation_steps=40, evaluation_batches=3, keep_checkpoints=2, seed=7,
+        precision="float32")
     nested = {name: replace(getattr(config, name), **settings.pop(name))
               for name in ("model", "optimizer", "masking") if isinstance(settings.get(name), dict)}
     return replace(config, **nested, **settings)

@@ -106,7 +106,7 @@ struct Update {
   const float* gradient;
   float *weights, *momentum, *velocity;
   int64_t size;
-  float rate, decay_rate, scale, beta_1, beta_2, epsilon;
+  float rate, decay_rate, scale, share_1, share_2, epsilon;  // shares: 1 - beta, of the gradient in both moments
 };
 
 struct Table {

@@ -437,7 +437,7 @@ class SquareSumsKernel : public Kernel {
 };
 
 // Inputs: N weights, N momentums, N velocities (resources), N gradients, then float [5] rate (0 for a step that is left
-// out), scale, beta_1, beta_2, epsilon; attributes: factors of the rate and weight decays.
+// out), scale, 1 - beta_1, 1 - beta_2, epsilon; attributes: factors of the rate and weight decays.
 class UpdateKernel : public Kernel {
  public:
   explicit UpdateKernel(OpKernelConstruction* construction) : Kernel(construction) {

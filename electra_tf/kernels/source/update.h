@@ -48,8 +48,8 @@ void update_of(const Update* updates, int64_t count, const Workers& workers) {
       Floats weights = load(update.weights + i, some);
       Floats momentum = load(update.momentum + i, some), velocity = load(update.velocity + i, some);
       weights -= update.decay_rate * weights;
-      momentum += (gradient - momentum) * (1.0f - update.beta_1);
-      velocity += (gradient * gradient - velocity) * (1.0f - update.beta_2);
+      momentum += (gradient - momentum) * update.share_1;
+      velocity += (gradient * gradient - velocity) * update.share_2;
       float roots[kLanes];
       store(roots, velocity);
       for (int lane = 0; lane < kLanes; ++lane) roots[lane] = __builtin_sqrtf(roots[lane]);
