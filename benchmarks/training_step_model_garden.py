@@ -34,7 +34,7 @@ def encoder(model, *, dropout, embedding_layer=None):
 class GardenStep:
     """The commands of this worker."""
 
-    def build(self, folder, model, generator, dropout, training, precision, warm_up_steps):
+    def build(self, folder, model, generator, dropout, training, warm_up_steps):
         """Makes the step and warms it up.
 
         Args:
@@ -42,11 +42,9 @@ class GardenStep:
             model, generator: dicts of both networks' ElectraConfig.
             dropout: rate.
             training: dict of learning_rate, weight_decay, clip_norm, generator_weight and discriminator_weight.
-            precision: "float32" or "bfloat16".
             warm_up_steps: steps that are not measured.
         """
         tf_keras.utils.set_random_seed(0)
-        tf_keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
         arrays = np.load(pathlib.Path(folder) / BATCH_FILE)
         positions = arrays["positions"]
         batch = {"input_word_ids": arrays["masked_ids"], "input_mask": arrays["padding_mask"],
@@ -68,10 +66,9 @@ class GardenStep:
             with tf.GradientTape() as tape:
                 outputs = pretrainer(batch, training=True)
                 guesses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    labels=batch["masked_lm_ids"], logits=tf.cast(outputs["lm_outputs"], tf.float32))
+                    labels=batch["masked_lm_ids"], logits=outputs["lm_outputs"])
                 judgements = tf.nn.sigmoid_cross_entropy_with_logits(
-                    labels=tf.cast(outputs["disc_label"], tf.float32),
-                    logits=tf.cast(outputs["disc_logits"], tf.float32))
+                    labels=tf.cast(outputs["disc_label"], tf.float32), logits=outputs["disc_logits"])
                 loss = (training["generator_weight"] * tf.reduce_sum(guesses * weights) / tf.reduce_sum(weights)
                         + training["discriminator_weight"] * tf.reduce_sum(judgements * mask) / tf.reduce_sum(mask))
             variables = pretrainer.trainable_variables
