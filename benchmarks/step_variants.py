@@ -17,6 +17,9 @@ OURS = {
     "ours float32": ("float32", ("precision=float32",)),
     "ours bfloat16": ("bfloat16", ("precision=bfloat16",)),
 }
+OURS_WITHOUT_KERNELS = {
+    f"{name}, plain TensorFlow": (precision, (*settings, "kernels=off"))
+    for name, (precision, settings) in OURS.items()}
 # Name -> (precision of the matrix products, how weights and products are kept, whether torch.compile runs it).
 _HUGGING_FACE = {
     f"Hugging Face {told}{', compiled' * is_compiled}": (precision, kept, is_compiled)
@@ -96,12 +99,12 @@ def variants_of(size, *, peers, precisions, interpreters, folder):
 
 
 def our_variants(size, folder):
-    """This package's own."""
+    """This package's own, with and without the fused operations."""
     common = dataclasses.asdict(size)
     return [Variant(name, True, precision, (sys.executable, ROOT / "benchmarks" / "training_step_ours.py"), (
         {"do": "losses", "folder": str(folder), "size": common, "settings": settings},
         {"do": "build", "size": common, "settings": settings, "warm_up_steps": WARM_UP_STEPS}), measures_peak=True)
-        for name, (precision, settings) in OURS.items()]
+        for name, (precision, settings) in (OURS | OURS_WITHOUT_KERNELS).items()]
 
 
 def prepare_request(size, folder):

@@ -160,7 +160,8 @@ def update(variables, momentums, velocities, gradients, *, numbers, factors, dec
     Args:
         variables, momentums, velocities: lists of float32 tf.Variable.
         gradients: list of float32 tensors.
-        numbers: float32 [5]: rate, what the gradients are multiplied with (0: no update), 1 - beta_1, 1 - beta_2, epsilon.
+        numbers: float32 [5]: rate, what the gradients are multiplied with (0: no update), 1 - beta_1, 1 - beta_2,
+            epsilon.
         factors, decays: lists of floats, one for each variable: what multiplies its rate, and its weight decay.
     """
     handles = [[variable.handle for variable in group] for group in (variables, momentums, velocities)]

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.model_flops import training_step_flops
+from electra_tf import kernels
 from electra_tf.config import ElectraConfig
 from electra_tf.training.distribution import strategy_for
 from electra_tf.training.pretrain import new_pretrainer
@@ -34,9 +35,9 @@ class Product(NamedTuple):
         return 2 * self.count * self.rows * self.inner * self.columns
 
 
-def step_graph(**settings):
+def step_graph(kernels="off", **settings):
     """The graph of one step, as the loop of a run compiles it."""
-    config = tiny_config(model=vars(MODEL), batch_size=BATCH, **settings)
+    config = tiny_config(model=vars(MODEL), batch_size=BATCH, kernels=kernels, **settings)
     pretrainer = new_pretrainer(config, tiny_vocabulary(), strategy_for("one_device"))
     batch = {name: tf.TensorSpec([BATCH, LENGTH], tf.int32) for name in ("token_ids", "segment_ids", "padding_mask")}
     batch["example_index"] = tf.TensorSpec([BATCH], tf.int64)
@@ -124,3 +125,12 @@ def test_the_discriminator_costs_nothing_where_the_generator_is_trained_alone():
     alone = sum(product.flops for product in products(step_graph(discriminator_weight=0.0)))
     whole = training_step_flops(MODEL, batch_size=BATCH, sequence_length=LENGTH, masked=slots())
     assert alone < 0.6 * whole
+
+
+@pytest.mark.skipif(kernels.why_not("float32") is not None, reason=f"{kernels.why_not('float32')}")
+def test_the_fused_operations_leave_a_graph_of_a_third_the_size(graphs):
+    fused = step_graph(kernels="auto")
+    assert len(fused.get_operations()) < len(graphs["float32"].get_operations()) / 3
+    # What is left of TensorFlow's products: the heads, and the embeddings' projections stand in fused layers.
+    assert len(products(fused)) <= 3 * OTHER_PRODUCTS
+    assert not types_of_all_nodes(fused) & HOST_OPS
