@@ -109,7 +109,7 @@ def test_a_run_starts_with_them_where_its_settings_say_so_and_no_weights_are_giv
     started = []
 
     class StandStill:
-        step = 0
+        step, is_finished = 0, False
 
         def __init__(self, pretrainer, **_):
             started.append(pretrainer.discriminator.weights_by_name()["encoder/embeddings/word_embeddings"].numpy())
