@@ -4,7 +4,6 @@ import json
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from electra_tf.config import ElectraConfig
 from tests.oracles.shared import shared_path
@@ -84,20 +83,6 @@ def assert_gradients(found, expected):
     for name, value in expected.items():
         difference = np.linalg.norm(np.asarray(found[name]) - value)
         assert difference <= 1e-4 * np.linalg.norm(value) + 1e-6 * global_norm, name
-
-
-def take_the_originals_beta_2(monkeypatch):
-    """Makes TensorFlow's Adam kernel exact for beta_2 = 0.999.
-
-    It takes 1 - beta_2 in float32, which is 1.3e-5 less than the 0.001 of the original, so its updates are 6e-6 larger:
-    nothing, but these runs multiply any difference by hundreds in six updates. (The fused operation is exact.)
-    """
-    kernel = tf.raw_ops.ResourceApplyAdam
-    root = float(np.sqrt((1 - np.float32(0.999)) / 0.001))
-
-    def exact(*, lr, epsilon, **arguments):
-        return kernel(lr=lr * root, epsilon=epsilon * root, **arguments)
-    monkeypatch.setattr(tf.raw_ops, "ResourceApplyAdam", exact)
 
 
 def assert_parameters(found, expected, *, gradients, updates):

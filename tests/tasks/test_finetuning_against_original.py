@@ -23,15 +23,9 @@ from tests.oracles.original import (
     assert_gradients,
     assert_parameters,
     names_with_gradient,
-    take_the_originals_beta_2,
 )
 
 TOLERANCE = 1e-5
-
-
-@pytest.fixture(autouse=True)
-def exact_kernel(monkeypatch):
-    take_the_originals_beta_2(monkeypatch)
 
 
 def settings_of(fixture):

@@ -6,6 +6,7 @@ import json
 import pytest
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import AugmentationConfig, FineTuningConfig, replace
 from electra_tf.files import sha256_of
 from electra_tf.tasks.classification_task import ClassificationTask
@@ -63,6 +64,12 @@ def test_every_setting_changes_the_outcome(outcome_of, usual_outcome, name, valu
     assert outcome_of(f"{name}-{value}"[:60], replace(FEW_STEPS, **{name: value})) != usual_outcome
 
 
+@pytest.mark.skipif(kernels.why_not("float32") is not None, reason=f"{kernels.why_not('float32')}")
+@pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
+def test_without_the_fused_operations_sums_are_rounded_otherwise(outcome_of, usual_outcome):
+    assert outcome_of("kernels-off", replace(FEW_STEPS, kernels="off")) != usual_outcome
+
+
 @pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
 def test_patience_ends_a_run_that_finds_nothing_better(outcome_of):
     # The rate of the first update is 0 and that of the others next to it.
@@ -89,7 +96,7 @@ def test_every_setting_of_augmentation_changes_the_outcome(run, outcome_of, mask
 
 def test_every_setting_is_tried():
     tried = {name for name, _ in test_every_setting_changes_the_outcome.pytestmark[0].args[1]}
-    assert tried | {"patience"} == {field.name for field in dataclasses.fields(FineTuningConfig)}
+    assert tried | {"patience", "kernels"} == {field.name for field in dataclasses.fields(FineTuningConfig)}
     tried = {name for changes in test_every_setting_of_augmentation_changes_the_outcome.pytestmark[0].args[1]
              for name in changes}
     assert tried == {field.name for field in dataclasses.fields(AugmentationConfig)}

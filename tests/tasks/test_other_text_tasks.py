@@ -16,7 +16,7 @@ from electra_tf.tasks.text_regression import ElectraTextRegressor
 from tests.oracles.hugging_face import LOSS_TOLERANCE, OUTPUT_TOLERANCE, arrays_of, folder_of, inputs_of, labels_of
 from tests.tasks.tiny import BAD, GOOD, OTHERS, reviews, save_networks
 
-CONFIG = FineTuningConfig(sequence_length=30, batch_size=16, epochs=9.0, learning_rate=3e-3, dropout=0.0,
+CONFIG = FineTuningConfig(sequence_length=30, batch_size=16, epochs=12.0, learning_rate=3e-3, dropout=0.0,
                           layer_decay=0.9)
 
 

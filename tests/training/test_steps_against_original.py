@@ -15,14 +15,12 @@ from tests.oracles.original import (
     assert_parameters,
     names_with_gradient,
     our_name,
-    take_the_originals_beta_2,
 )
 from tests.training.original_steps import batch_of, pretrainer_of, recorded_dice
 
 
 @pytest.mark.parametrize("variant", ["proj", "noproj"])
 def test_parameters_after_two_and_six_updates_are_the_originals(variant, monkeypatch):
-    take_the_originals_beta_2(monkeypatch)
     fixture = PretrainingFixture(variant)
     pretrainer = pretrainer_of(fixture)
     variables = pretrainer.weights_by_name()
