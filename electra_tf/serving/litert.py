@@ -14,10 +14,9 @@ from electra_tf.serving.ids_network import (
     save_ids_network,
     served_numbers,
 )
-from electra_tf.serving.saved_model import OUTPUT_FORMS, output_names, sample_texts
+from electra_tf.serving.saved_model import ids_description, sample_texts
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.task_models import load_text_model
-from electra_tf.tasks.text_batches import FEATURES
 
 # What each form may differ from Keras in its probabilities; more shows a conversion that went wrong.
 LARGEST_DIFFERENCES = {"float32": 1e-5, "float16": 1e-2, "int8": 0.2}
@@ -58,11 +57,7 @@ def export_litert(model, output, *, quantization="float32"):
                          f"sample texts, more than {LARGEST_DIFFERENCES[quantization]:.0e} for {quantization}; nothing "
                          f"was written.")
     write_json_atomically(description_path, {
-        "signature": IDS_SIGNATURE, "inputs": dict.fromkeys(FEATURES, "int32 [batch, length]"),
-        "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier) if name != "labels"},
-        "labels": list(classifier.labels), "pairs": classifier.pairs, "quantization": quantization,
-        "sequence_length": classifier.preprocessor.sequence_length,
-        "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference})
+        **ids_description(classifier, difference), "quantization": quantization})
     write_bytes_atomically(output, content)
     return difference
 

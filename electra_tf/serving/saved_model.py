@@ -128,6 +128,15 @@ def largest_difference(classifier, loaded):
                for output, wanted in classifier.served_outputs(logits).items() if wanted.dtype == tf.float32)
 
 
+def ids_description(classifier, difference):
+    """What a file says that takes token ids and returns numbers: its inputs, outputs, labels and vocabulary."""
+    return {"signature": IDS_SIGNATURE, "inputs": dict.fromkeys(FEATURES, "int32 [batch, length]"),
+            "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier) if name != "labels"},
+            "labels": list(classifier.labels), "pairs": classifier.pairs,
+            "sequence_length": classifier.preprocessor.sequence_length,
+            "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference}
+
+
 def _description(classifier, difference):
     names = TEXT_INPUTS[classifier.pairs]
     return {

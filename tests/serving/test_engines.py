@@ -36,15 +36,17 @@ def installed(monkeypatch, *names):
         monkeypatch.setattr(module, "version", lambda is_there=name in names: "1.2.3" if is_there else None)
 
 
-def made(kind, *, seed=1, **settings):
-    model = kind(ElectraEncoder(tiny_config()), preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=12),
-                 **settings)
+def made(kind, *, seed=1, config=None, **settings):
+    model = kind(ElectraEncoder(config or tiny_config()), **settings,
+                 preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=12))
     scatter_weights(model, seed=seed)
     return model
 
 
 MODELS = {
     "classifier": lambda: made(ElectraTextClassifier, labels=LABELS, head_hidden_layer=True),
+    "without a projection": lambda: made(
+        ElectraTextClassifier, config=tiny_config(embedding_size=18, num_layers=1), labels=LABELS),
     "pairs": lambda: made(ElectraTextClassifier, labels=LABELS, pairs=True),
     "mean of windows": lambda: made(ElectraTextClassifier, labels=LABELS, long_text="mean", stride=4),
     "first window": lambda: made(ElectraTextClassifier, labels=LABELS, long_text="first"),
