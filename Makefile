@@ -6,13 +6,14 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	"$$name" -c '$(IS_SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help setup quickstart test slow interoperability lint lock
+.PHONY: help setup quickstart test slow interoperability engines lint lock
 
 help:
 	@echo "make quickstart   from raw text to a served model in under 10 minutes, after the install"
 	@echo "make test         the tests; arguments for pytest: make test ARGS='tests/text -x -n 0'"
 	@echo "make slow         the tests that take long: many kills, large comparisons"
 	@echo "make interoperability   checks against PyTorch and transformers, in an environment of their own (.venv-torch)"
+	@echo "make engines      OpenVINO and ONNX Runtime into .venv, and the tests of serving with them"
 	@echo "make setup        the install alone; another Python: make setup PYTHON=/path/to/python3.12"
 	@echo "make lint         ruff over all code"
 	@echo "make lock         renew requirements.lock from setup.py"
@@ -30,6 +31,10 @@ slow: setup
 
 interoperability: setup .venv-torch/installed
 	@$(BIN)/python -m pytest -m interoperability $(ARGS)
+
+engines: setup
+	@$(PIP_INSTALL) --no-build-isolation --editable ".[openvino,onnx]"
+	@$(BIN)/python -m pytest tests/serving $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -42,6 +42,7 @@ setuptools.setup(
     extras_require={
         "test": TEST,
         "onnx": ["onnx>=1.20,<2", "onnxruntime>=1.23,<2", "tf2onnx>=1.17,<1.18"],
+        "openvino": ["openvino>=2026.4,<2027"],
         "litert": ["ai-edge-litert>=2.1,<3"],
         "serving": ["tensorflow-serving-api>=2.21,<2.22"],
     },

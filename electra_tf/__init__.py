@@ -41,6 +41,7 @@ _HOMES = {
     "electra_tf.tasks.statistics.comparison": ("compare_results",),
     "electra_tf.serving.saved_model": ("export_saved_model",),
     "electra_tf.serving.litert": ("export_litert",),
+    "electra_tf.serving.onnx_export": ("export_onnx",),
     "electra_tf.serving.predictor": ("Predictor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -31,13 +31,18 @@ class Flags:
     top_k: int = config.setting(5, "candidates for each [MASK]")
     sequence_length: int = config.setting(128, "longest input in pieces of a generator or discriminator; a tuned model "
                                                "has its own")
+    engine: str = config.setting("auto", "what computes a classifier, regressor or discriminator: tensorflow, onnx, "
+                                         "openvino; auto: the fastest that is installed")
+    precision: str = config.setting("float32", "float32, or bfloat16 with openvino: faster, less exact")
 
 
 def main(flags):
     if flags.format not in FORMATS:
         raise electra_tf.InputError(f"--format={flags.format!r} is not known; choose one of {', '.join(FORMATS)}.")
     lines = _lines(flags.input)
-    predictor = electra_tf.Predictor(flags.model, sequence_length=flags.sequence_length, top_k=flags.top_k)
+    predictor = electra_tf.Predictor(flags.model, sequence_length=flags.sequence_length, top_k=flags.top_k,
+                                     engine=flags.engine, precision=flags.precision)
+    print(predictor.engine, file=sys.stderr)
     # A person at the keyboard wants each answer at once.
     lines_at_once = 1 if flags.input == "-" and sys.stdin.isatty() else _LINES_AT_ONCE
     numbered = enumerate(lines, start=1)

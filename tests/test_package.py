@@ -45,7 +45,7 @@ def test_the_wheel_says_what_it_is_and_needs(wheel):
     assert (metadata["Name"], metadata["Version"]) == ("electra-tf", electra_tf.__version__)
     assert "Apache-2.0" in (metadata["License"], metadata["License-Expression"])
     assert packaging.specifiers.SpecifierSet(metadata["Requires-Python"]) == ">=3.11,<3.14"
-    assert set(metadata.get_all("Provides-Extra")) == {"test", "onnx", "litert", "serving"}
+    assert set(metadata.get_all("Provides-Extra")) == {"test", "onnx", "openvino", "litert", "serving"}
 
 
 def locked(python_version):

@@ -3,12 +3,18 @@
 import pathlib
 import tempfile
 
-import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.files import require_new_file, write_bytes_atomically, write_json_atomically
-from electra_tf.serving.saved_model import IDS_INPUTS, IDS_SIGNATURE, OUTPUT_FORMS, output_names, sample_texts
+from electra_tf.serving.ids_network import (
+    IDS_SIGNATURE,
+    ids_network,
+    largest_answer_difference,
+    save_ids_network,
+    served_numbers,
+)
+from electra_tf.serving.saved_model import ids_description, sample_texts
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.task_models import load_text_model
 
@@ -51,25 +57,16 @@ def export_litert(model, output, *, quantization="float32"):
                          f"sample texts, more than {LARGEST_DIFFERENCES[quantization]:.0e} for {quantization}; nothing "
                          f"was written.")
     write_json_atomically(description_path, {
-        "signature": IDS_SIGNATURE, "inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]"),
-        "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier) if name != "labels"},
-        "labels": list(classifier.labels), "pairs": classifier.pairs, "quantization": quantization,
-        "sequence_length": classifier.preprocessor.sequence_length,
-        "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference})
+        **ids_description(classifier, difference), "quantization": quantization})
     write_bytes_atomically(output, content)
     return difference
 
 
 def _converted(classifier, quantization):
     """The bytes of the file. The way leads through a SavedModel: the converter's other entrances lose the weights."""
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
-    def classify(token_ids, segment_ids, padding_mask):
-        return _numbers(classifier, classifier(token_ids, segment_ids, padding_mask, training=False))
-
-    module = tf.Module()
-    module.weights, module.classify = [weight.value for weight in classifier.weights], classify
+    network = ids_network(lambda *features: served_numbers(classifier, classifier(*features, training=False)))
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={IDS_SIGNATURE: classify})
+        save_ids_network(network, classifier.weights, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[IDS_SIGNATURE])
         if quantization != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -79,15 +76,8 @@ def _converted(classifier, quantization):
 
 
 def _largest_difference(classifier, content):
-    """Between the probabilities (a regressor's outputs) of the file and of Keras, on sample texts."""
+    """Between the answers of the file and of Keras, on sample texts."""
     features = {name: values.numpy() for name, values in classifier.preprocessor(sample_texts(classifier)).items()}
     interpreter = tf.lite.Interpreter(model_content=content)
     answers = interpreter.get_signature_runner(IDS_SIGNATURE)(**features)
-    expected = _numbers(classifier, classifier(features, training=False))
-    name = "probabilities" if "probabilities" in expected else "logits"
-    return float(np.abs(answers[name] - expected[name]).max())
-
-
-def _numbers(classifier, logits):
-    """What an export returns, without the strings, which the format lacks."""
-    return {name: values for name, values in classifier.served_outputs(logits).items() if name != "labels"}
+    return largest_answer_difference(answers, served_numbers(classifier, classifier(features, training=False)))

@@ -1,10 +1,12 @@
 """Answers for a user's texts from whatever kind of model a folder holds."""
 
+import dataclasses
 import pathlib
 
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
-from electra_tf.serving.text_models import ExportedTextModel, KerasTextModel, is_export
+from electra_tf.serving.engines import AUTO, FLOAT32, TENSORFLOW, Engine, tensorflow_engine
+from electra_tf.serving.text_models import ExportedTextModel, TunedTextModel, is_export
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.run_models import model_folder_of
@@ -22,46 +24,26 @@ class Predictor:
         model: run folder, model folder, folder of an exported SavedModel, or a shipped name.
         sequence_length: longest input in pieces for generator and discriminator; a tuned model has its own.
         top_k: candidates for each [MASK].
+        engine: what computes the network: "tensorflow", "onnx" (ONNX Runtime) or "openvino"; "auto" takes the fastest
+            that is installed. Models of whole texts and discriminators have the choice, all others TensorFlow.
+        precision: "float32", or "bfloat16", which OpenVINO has on processors made for it: faster, less exact.
 
     Attributes:
         takes_pairs: whether each text is a pair: (first, second), or (question, context).
+        engine: Engine: its name, version, precision, and how far its answers were from those of Keras in float32 on
+            sample inputs, which were compared when it was made.
 
     Raises:
-        InputError: there is no such model.
+        InputError: there is no such model; or the engine is unknown, not installed, not for this model, or differs from
+            Keras by more than its precision explains.
 
     >>> Predictor("runs/polarity").predict(["a fine film"])[0].label   # 'pos'
+    >>> Predictor("runs/polarity", engine="openvino", precision="bfloat16").engine.largest_difference   # 0.003
     """
 
-    def __init__(self, model, *, sequence_length=128, top_k=5):
-        self.takes_pairs = False
-        folder = pathlib.Path(model)
-        if is_export(folder):
-            self._answer = ExportedTextModel(folder)
-            self.takes_pairs = self._answer.takes_pairs
-            return
-        if all((folder / kind / "config.json").is_file() for kind in ("generator", "discriminator")):
-            fill = MaskFiller(folder / "generator", sequence_length=sequence_length, top_k=top_k)
-            find = ReplacedWordFinder(folder / "discriminator", sequence_length=sequence_length)
-            self._answer = lambda texts: _fill_or_find(texts, fill, find)
-            return
-        folder = model_folder_of(folder)
-        kind = load_model_folder(folder).kind
-        if kind in TEXT_MODELS:
-            self._answer = KerasTextModel(folder)
-            self.takes_pairs = self._answer.takes_pairs
-        elif kind == ElectraTokenClassifier.KIND:
-            self._answer = ElectraTokenClassifier.from_preset(folder).predict
-        elif kind == ElectraQuestionAnswerer.KIND:
-            answerer = ElectraQuestionAnswerer.from_preset(folder)
-            self._answer = lambda pairs: answerer.predict(pairs, verbose=0)
-            self.takes_pairs = True
-        elif kind == "generator":
-            self._answer = MaskFiller(folder, sequence_length=sequence_length, top_k=top_k)
-        elif kind == "discriminator":
-            self._answer = ReplacedWordFinder(folder, sequence_length=sequence_length)
-        else:
-            raise InputError(f"{model} holds a model of kind {kind!r}, which answers nothing by itself; fine-tune it "
-                             f"first.")
+    def __init__(self, model, *, sequence_length=128, top_k=5, engine=AUTO, precision=FLOAT32):
+        found = _answerer(model, sequence_length=sequence_length, top_k=top_k, engine=engine, precision=precision)
+        self._answer, self.takes_pairs, self.engine = found.answer, found.takes_pairs, found.engine
 
     def predict(self, texts):
         """Answers texts.
@@ -77,6 +59,54 @@ class Predictor:
         """
         texts = list(texts)
         return self._answer(texts) if texts else []
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answerer:
+    """Function of texts -> answers, what it takes, and what computes it."""
+
+    answer: object
+    engine: Engine
+    takes_pairs: bool = False
+
+
+def _answerer(model, *, sequence_length, top_k, engine, precision):
+    """The _Answerer of whatever a path holds."""
+    folder, chosen = pathlib.Path(model), {"engine": engine, "precision": precision}
+    if is_export(folder):
+        _require_tensorflow(model, "an exported SavedModel", **chosen)
+        exported = ExportedTextModel(folder)
+        return _Answerer(exported, exported.engine, exported.takes_pairs)
+    if all((folder / kind / "config.json").is_file() for kind in ("generator", "discriminator")):
+        find = ReplacedWordFinder(folder / "discriminator", sequence_length=sequence_length, **chosen)
+        fill = MaskFiller(folder / "generator", sequence_length=sequence_length, top_k=top_k)
+        return _Answerer(lambda texts: _fill_or_find(texts, fill, find), find.engine)
+    folder = model_folder_of(folder)
+    kind = load_model_folder(folder).kind
+    if kind in TEXT_MODELS:
+        tuned = TunedTextModel(folder, **chosen)
+        return _Answerer(tuned, tuned.engine, tuned.takes_pairs)
+    if kind == "discriminator":
+        find = ReplacedWordFinder(folder, sequence_length=sequence_length, **chosen)
+        return _Answerer(find, find.engine)
+    if kind not in (ElectraTokenClassifier.KIND, ElectraQuestionAnswerer.KIND, "generator"):
+        raise InputError(f"{model} holds a model of kind {kind!r}, which answers nothing by itself; fine-tune it "
+                         f"first.")
+    only_tensorflow = _require_tensorflow(model, f"a model of kind {kind!r}", **chosen)
+    if kind == ElectraTokenClassifier.KIND:
+        return _Answerer(ElectraTokenClassifier.from_preset(folder).predict, only_tensorflow)
+    if kind == ElectraQuestionAnswerer.KIND:
+        answerer = ElectraQuestionAnswerer.from_preset(folder)
+        return _Answerer(lambda pairs: answerer.predict(pairs, verbose=0), only_tensorflow, takes_pairs=True)
+    return _Answerer(MaskFiller(folder, sequence_length=sequence_length, top_k=top_k), only_tensorflow)
+
+
+def _require_tensorflow(model, what, *, engine, precision):
+    """The Engine of what TensorFlow alone computes; refuses a user who asks for another."""
+    if engine not in (AUTO, TENSORFLOW) or precision != FLOAT32:
+        raise InputError(f"{model} is {what}, which TensorFlow alone answers, in float32; leave engine={engine!r} and "
+                         f"precision={precision!r} away.")
+    return tensorflow_engine()
 
 
 def _fill_or_find(texts, fill, find):

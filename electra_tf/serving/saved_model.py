@@ -8,21 +8,22 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, write_json_atomically
+from electra_tf.serving.ids_network import IDS_SIGNATURE
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.task_models import load_text_model
+from electra_tf.tasks.text_batches import FEATURES
 
 LARGEST_DIFFERENCE = 1e-5
 VERSION = "1"  # TensorFlow Serving takes the folder with the highest number
 DESCRIPTION_FILE = "export.json"
-TEXT_SIGNATURE, IDS_SIGNATURE = "serving_default", "token_ids"
+TEXT_SIGNATURE = "serving_default"
 TEXT_INPUTS = {False: ("text",), True: ("text_a", "text_b")}
 OUTPUT_FORMS = {"labels": "string [batch]", "probabilities": "float32 [batch, labels]", "scores": "float32 [batch]",
                 "logits": "float32 [batch, labels]"}
-IDS_INPUTS = ("token_ids", "segment_ids", "padding_mask")
 
-# What an export must answer as Keras does: usual texts, and those that break careless programs.
-_SAMPLES = ("A fine film, from beginning to end!", "not bad", "", "   ", "naïve café, 100 % 电影 🎬",
-            "[CLS] [MASK] ##s", b"half a character \xe4\xbd and a byte \xff", "word " * 1000, "a" * 300)
+# What every form of a model must answer as Keras does: usual texts, and those that break careless programs.
+SAMPLE_TEXTS = ("A fine film, from beginning to end!", "not bad", "", "   ", "naïve café, 100 % 电影 🎬",
+                "[CLS] [MASK] ##s", b"half a character \xe4\xbd and a byte \xff", "word " * 1000, "a" * 300)
 
 
 def served_module(classifier):
@@ -40,7 +41,7 @@ def served_module(classifier):
     def classify_texts(*texts):
         return answers(classifier.text_outputs(texts if len(texts) == 2 else texts[0]))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in IDS_INPUTS])
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in FEATURES])
     def classify_ids(token_ids, segment_ids, padding_mask):
         message = f"token_ids are longer than the {max_positions} positions of the model"
         with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(token_ids)[1], max_positions, message)]):
@@ -101,7 +102,7 @@ def output_names(classifier):
 
 def sample_texts(classifier):
     """What `preprocessor` takes: the sample texts, or pairs of them."""
-    return (list(_SAMPLES), list(reversed(_SAMPLES))) if classifier.pairs else list(_SAMPLES)
+    return (list(SAMPLE_TEXTS), list(reversed(SAMPLE_TEXTS))) if classifier.pairs else list(SAMPLE_TEXTS)
 
 
 def largest_difference(classifier, loaded):
@@ -127,12 +128,21 @@ def largest_difference(classifier, loaded):
                for output, wanted in classifier.served_outputs(logits).items() if wanted.dtype == tf.float32)
 
 
+def ids_description(classifier, difference):
+    """What a file says that takes token ids and returns numbers: its inputs, outputs, labels and vocabulary."""
+    return {"signature": IDS_SIGNATURE, "inputs": dict.fromkeys(FEATURES, "int32 [batch, length]"),
+            "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier) if name != "labels"},
+            "labels": list(classifier.labels), "pairs": classifier.pairs,
+            "sequence_length": classifier.preprocessor.sequence_length,
+            "vocabulary_hash": classifier.preprocessor.vocabulary.hash, "largest_difference_from_keras": difference}
+
+
 def _description(classifier, difference):
     names = TEXT_INPUTS[classifier.pairs]
     return {
         "signatures": {
             TEXT_SIGNATURE: {"inputs": dict.fromkeys(names, "string [batch]")},
-            IDS_SIGNATURE: {"inputs": dict.fromkeys(IDS_INPUTS, "int32 [batch, length]")}},
+            IDS_SIGNATURE: {"inputs": dict.fromkeys(FEATURES, "int32 [batch, length]")}},
         "outputs": {name: OUTPUT_FORMS[name] for name in output_names(classifier)},
         "answers_as": classifier.answers_as, "labels": list(classifier.labels), "pairs": classifier.pairs,
         "sequence_length": classifier.preprocessor.sequence_length, "long_text": classifier.long_text,

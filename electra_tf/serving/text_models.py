@@ -3,18 +3,25 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once this is imported
 
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
-from electra_tf.serving.saved_model import DESCRIPTION_FILE, TEXT_INPUTS, TEXT_SIGNATURE
+from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
+from electra_tf.serving.ids_network import ids_network, largest_answer_difference, served_numbers
+from electra_tf.serving.saved_model import DESCRIPTION_FILE, TEXT_INPUTS, TEXT_SIGNATURE, sample_texts
+from electra_tf.tasks.long_texts import pooled
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multi_label_scores import THRESHOLD
+from electra_tf.tasks.options import FIRST, TRUNCATE
 from electra_tf.tasks.task_models import load_text_model
-from electra_tf.tasks.text_batches import text_columns
+from electra_tf.tasks.text_batches import TEXTS_AT_ONCE, encode_in_bulk, encoded_rows, text_columns
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
+from electra_tf.text.tokenizer import Tokenizer
+from electra_tf.text.windows import text_windows
 
 _BATCH_SIZE = 64
 
@@ -57,22 +64,70 @@ _ANSWERS = {ElectraTextClassifier.KIND: ("probabilities", _label),
             ElectraTextRegressor.KIND: ("scores", lambda row, labels: Score(float(row)))}
 
 
-class KerasTextModel:
-    """Answers texts with a model folder.
+class TunedTextModel:
+    """Answers texts with a model folder: a tokenizer in plain Python, then the network on an engine.
 
     Args:
         folder: model folder of a classifier, a multi-label classifier, a regressor, or an ensemble of them.
+        engine, precision: as for Predictor.
+
+    Attributes:
+        takes_pairs: whether it takes pairs of texts.
+        engine: Engine.
+
+    Raises:
+        InputError: an engine that is unknown, not installed, or too far from Keras.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, engine, precision):
+        choose_engine(engine, precision)  # before the work of loading
         self._model = load_text_model(folder)
+        self._tokenizer = Tokenizer(self._model.preprocessor.vocabulary)
+        self._output, self._answer = _ANSWERS[self._model.answers_as]
         self.takes_pairs = self._model.pairs
+        # The members of an ensemble one by one: their windows are pooled before they are averaged.
+        members = getattr(self._model, "members", [self._model])
+        network = ids_network(lambda *features: tf.stack(
+            [member(*features, training=False) for member in members], axis=1))
+        samples, _ = self._rows(text_columns(sample_texts(self._model), pairs=self.takes_pairs))
+        self._run, self.engine = start_engine(
+            network, self._model.weights, engine=engine, precision=precision, difference=self._difference,
+            samples=[samples.batch(rows, batch_size=len(rows)) for rows in (np.arange(len(samples)), np.arange(1))])
 
     def __call__(self, texts):
         """List of Classification, LabelSet or Score for texts, or for pairs (first, second)."""
-        _, answer = _ANSWERS[self._model.answers_as]
-        return [answer(row, self._model.labels)
-                for row in self._model.predict(texts, batch_size=_BATCH_SIZE, verbose=0)]
+        columns, answers = text_columns(texts, pairs=self.takes_pairs), []
+        for start in range(0, len(columns[0]), TEXTS_AT_ONCE):
+            rows, text_of = self._rows(tuple(column[start:start + TEXTS_AT_ONCE] for column in columns))
+            logits = self._outputs(rows)
+            if text_of is not None:
+                logits = pooled(logits, text_of, num_texts=text_of[-1] + 1, pooling=self._model.long_text)
+            answers += [self._answer(row, self._model.labels)
+                        for row in self._numbers(logits)[self._output].numpy()]
+        return answers
+
+    def _rows(self, columns):
+        """(EncodedTexts, the text that each row belongs to; None where each text has the one row)."""
+        preprocessor = self._model.preprocessor
+        if self._model.long_text in (TRUNCATE, FIRST):
+            return encode_in_bulk(self._tokenizer, columns, sequence_length=preprocessor.sequence_length), None
+        features, text_of = text_windows(preprocessor, columns if self.takes_pairs else columns[0],
+                                         stride=self._model.stride)
+        return encoded_rows(features), text_of.numpy()
+
+    def _outputs(self, encoded):
+        """float32 [rows, members, outputs], from short rows to long ones, so that few are padded."""
+        order = np.argsort(encoded.lengths, kind="stable")
+        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))
+                   for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
+        return np.concatenate(outputs)[np.argsort(order)]
+
+    def _numbers(self, outputs):
+        """What an export returns, from outputs float32 [texts, members, outputs]."""
+        return served_numbers(self._model, tf.reduce_mean(outputs, axis=1))
+
+    def _difference(self, outputs, expected):
+        return largest_answer_difference(self._numbers(outputs), self._numbers(expected))
 
 
 class ExportedTextModel:
@@ -80,6 +135,10 @@ class ExportedTextModel:
 
     Args:
         folder: what `export_saved_model` wrote, or the version folder in it.
+
+    Attributes:
+        takes_pairs: whether it takes pairs of texts.
+        engine: Engine: TensorFlow.
 
     Raises:
         InputError: the description that belongs to the export is missing.
@@ -93,13 +152,14 @@ class ExportedTextModel:
             version = max((path.name for path in folder.iterdir() if path.name.isdecimal()), key=int, default="1")
         description = read_json(folder / DESCRIPTION_FILE)
         self._labels, self.takes_pairs = tuple(description["labels"]), description["pairs"]
+        self.engine = tensorflow_engine(description["largest_difference_from_keras"])
         self._output, self._answer = _ANSWERS[description.get("answers_as", ElectraTextClassifier.KIND)]
         # Kept, because the signature does not keep the variables alive.
         self._loaded = tf.saved_model.load(str(folder / version))
         self._classify = self._loaded.signatures[TEXT_SIGNATURE]
 
     def __call__(self, texts):
-        """As `KerasTextModel`."""
+        """As `TunedTextModel`."""
         columns = text_columns(texts, pairs=self.takes_pairs)
         answers = []
         for start in range(0, len(columns[0]), _BATCH_SIZE):

@@ -6,6 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
+from electra_tf.serving.engines import choose_engine, start_engine
+from electra_tf.serving.ids_network import ids_network
+from electra_tf.serving.saved_model import SAMPLE_TEXTS
+from electra_tf.tasks.text_batches import rows_of_ids
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import CONTINUATION, MASK, SPECIAL_PIECES
 
@@ -75,7 +79,9 @@ class MaskFiller:
 
     def _fill(self, texts):
         rows = [self._with_masks(text) for text in texts]
-        token_ids, padding_mask = _padded([row[:self._length - 2] for row in rows], self._vocabulary)
+        features = rows_of_ids(rows, sequence_length=self._length, vocabulary=self._vocabulary).batch(
+            np.arange(len(rows)), batch_size=len(rows))
+        token_ids, padding_mask = features["token_ids"], features["padding_mask"]
         positions = [np.flatnonzero(row == self._vocabulary.mask_id) for row in token_ids]
         slots = np.zeros((len(rows), max(1, *map(len, positions), 0)), np.int32)
         for slot_row, places in zip(slots, positions, strict=True):
@@ -101,19 +107,25 @@ class ReplacedWordFinder:
     Args:
         folder: model folder of kind "discriminator".
         sequence_length: longest input in pieces.
+        engine, precision: as for Predictor.
 
-    >>> ReplacedWordFinder("runs/small/discriminator")(["the chef ate the meal"])[0].words[2].probability   # 0.87
+    Attributes:
+        engine: Engine.
+
+    >>> find = ReplacedWordFinder("runs/small/discriminator", sequence_length=128, engine="auto", precision="float32")
+    >>> find(["the chef ate the meal"])[0].words[2].probability   # 0.87
     """
 
-    def __init__(self, folder, *, sequence_length):
+    def __init__(self, folder, *, sequence_length, engine, precision):
+        choose_engine(engine, precision)  # before the work of loading
         discriminator = ElectraDiscriminator.from_preset(folder)
         self._vocabulary, self._tokenizer = discriminator.vocabulary, Tokenizer(discriminator.vocabulary)
         self._length = min(sequence_length, discriminator.config.max_positions)
-
-        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)
-        def judge(token_ids, padding_mask):
-            return tf.sigmoid(discriminator(token_ids, None, padding_mask))
-        self._judge = judge
+        network = ids_network(lambda *features: tf.sigmoid(discriminator(*features)))
+        self._judge, self.engine = start_engine(
+            network, discriminator.weights, engine=engine, precision=precision, difference=_largest_difference,
+            samples=[self._features([self._tokenizer.ids(text) for text in texts])
+                     for texts in (SAMPLE_TEXTS, SAMPLE_TEXTS[:1])])
 
     def __call__(self, texts):
         """List of JudgedWords for texts."""
@@ -121,10 +133,17 @@ class ReplacedWordFinder:
 
     def _judge_batch(self, texts):
         rows = [self._tokenizer(text) for text in texts]
-        token_ids, padding_mask = _padded([row.token_ids[:self._length - 2] for row in rows], self._vocabulary)
-        probabilities = self._judge(token_ids, padding_mask).numpy()[:, 1:]  # without [CLS]
+        probabilities = self._judge(self._features([row.token_ids for row in rows]))[:, 1:]  # without [CLS]
         return [JudgedWords(_words(text, tokens, row[:self._length - 2]), len(tokens.pieces) > self._length - 2)
                 for text, tokens, row in zip(texts, rows, probabilities, strict=True)]
+
+    def _features(self, rows):
+        encoded = rows_of_ids(rows, sequence_length=self._length, vocabulary=self._vocabulary)
+        return encoded.batch(np.arange(len(rows)), batch_size=len(rows))
+
+
+def _largest_difference(probabilities, expected):
+    return float(np.abs(probabilities - expected).max())
 
 
 def _words(text, tokens, probabilities):
@@ -139,12 +158,3 @@ def _words(text, tokens, probabilities):
 
 def _batches(texts):
     return [texts[start:start + _BATCH_SIZE] for start in range(0, len(texts), _BATCH_SIZE)]
-
-
-def _padded(rows, vocabulary):
-    """Lists of ids -> token_ids and padding_mask, int32 [batch, longest + 2], with [CLS] and [SEP]."""
-    length = 2 + max(map(len, rows))
-    token_ids = np.full((len(rows), length), vocabulary.pad_id, np.int32)
-    for filled, row in zip(token_ids, rows, strict=True):
-        filled[:len(row) + 2] = [vocabulary.cls_id, *row, vocabulary.sep_id]
-    return token_ids, (np.arange(length) < np.array([[len(row) + 2] for row in rows])).astype(np.int32)

@@ -66,7 +66,9 @@ def test_predict_answers_people_and_programs(tmp_path, capsys):
     texts = tmp_path / "texts.txt"
     texts.write_bytes(b"a [MASK] film\r\n\nan odd\xff film\n")
     run(predict, f"--model={tmp_path}", f"--input={texts}", "--format=text", "--top_k=2")
-    first, masks, empty, judged = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    first, masks, empty, judged = out.splitlines()
+    assert " in float32" in err.splitlines()[-1]
     assert (first, empty) == ("a [MASK] film", "") and masks.startswith("  [MASK] 1: ") and masks.count(",") == 1
     assert "film" in judged and "\N{REPLACEMENT CHARACTER}" not in judged
     run(predict, f"--model={tmp_path}", f"--input={texts}")

@@ -5,10 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from electra_tf.errors import InputError
 from electra_tf.tasks import text_batches
 from electra_tf.tasks.text_batches import (
+    encode_in_bulk,
     encode_texts,
     epoch_batches,
     evaluation_dataset,
@@ -17,6 +20,7 @@ from electra_tf.tasks.text_batches import (
     training_dataset,
 )
 from electra_tf.text.preprocessor import TextPreprocessor
+from electra_tf.text.tokenizer import Tokenizer
 from tests.tasks.tiny import reviews, tiny_vocabulary
 
 
@@ -121,3 +125,29 @@ def test_evaluation_holds_every_text_once_in_the_order_that_is_told(preprocessor
     numbers = np.concatenate([numbers for _, numbers in dataset.as_numpy_iterator()])
     assert len(numbers) == 12 and int(dataset.cardinality()) == 3
     np.testing.assert_array_equal(numbers[:10], evaluation_order(encoded))
+
+
+_WORDS = st.lists(st.sampled_from(["good", "film", "x", "!"]), max_size=14).map(" ".join)
+_TEXT = st.one_of(st.text(max_size=12), _WORDS)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(_TEXT, _TEXT), max_size=4), st.booleans(), st.integers(4, 11))
+def test_rows_made_in_bulk_are_those_of_the_graph(texts, pairs, sequence_length):
+    columns = tuple([pair[side] for pair in texts] for side in range(1 + pairs))
+    expected = encode_texts(TextPreprocessor(tiny_vocabulary(), sequence_length=sequence_length), columns)
+    found = encode_in_bulk(Tokenizer(tiny_vocabulary()), columns, sequence_length=sequence_length)
+    assert found.lengths.tolist() == expected.lengths.tolist()
+    longest = expected.token_ids.shape[1]
+    for name in ("token_ids", "segment_ids"):
+        values = getattr(found, name)
+        assert longest <= values.shape[1] <= sequence_length
+        np.testing.assert_array_equal(values[:, :longest], getattr(expected, name))
+        assert not values[:, longest:].any()
+
+
+def test_rows_made_in_bulk_have_few_different_widths():
+    tokenizer = Tokenizer(tiny_vocabulary())
+    widths = {encode_in_bulk(tokenizer, (["x " * words],), sequence_length=20).token_ids.shape[1]
+              for words in range(30)}
+    assert widths == {8, 16, 20}
