@@ -1,6 +1,5 @@
 """AdamW, its clipping and its schedule against numpy loops and the original's numbers."""
 
-import dataclasses
 import json
 
 import keras
@@ -28,9 +27,7 @@ class NumpyAdamW:
     """The recipe in float64: moments, decoupled decay, clip by global norm, rate by layer."""
 
     def __init__(self, weights, config):
-        # The decays as float32 holds them: 1 - 0.999 has only a few digits there.
-        self.config = dataclasses.replace(config, beta_1=float(np.float32(config.beta_1)),
-                                          beta_2=float(np.float32(config.beta_2)))
+        self.config = config
         self.weights = {name: value.astype(np.float64) for name, value in weights.items()}
         self.m = {name: np.zeros_like(value) for name, value in self.weights.items()}
         self.v = {name: np.zeros_like(value) for name, value in self.weights.items()}
