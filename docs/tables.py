@@ -1,7 +1,7 @@
 """Prints the tables of the README and the guides from what they describe, in place: python docs/tables.py
 
 Presets come from electra_tf.config, results from benchmarks/results/*.json, one file for each result:
-{"table": ..., "row": {column: text or number or list of trials}, "command": ..., "machine": ...}.
+{"table": ..., "row": {column: text or number or list of trials}, "command": ..., "machine": ...}; "rows" hold several.
 """
 
 import json
@@ -52,7 +52,7 @@ def results_table(table):
     results = [result for result in results if result["table"] == table]
     if not results:
         return "No result yet."
-    rows = [result["row"] for result in results]
+    rows = [row for result in results for row in result.get("rows") or [result["row"]]]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
     commands = dict.fromkeys(f"`{result['command']}` ({result['machine']})" for result in results)
