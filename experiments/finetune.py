@@ -25,7 +25,8 @@ class JobFlags(Trials):
     model folder for export and prediction, result.json, and the log and the predictions of each trial.
     """
 
-    model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en")
+    model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en; "
+                              "or a preset, such as small, which starts from random weights")
     output: str = job.required("folder of the run")
     task: str = config.setting("text_classification", f"one of {', '.join(TASKS)}, or glue/ and one of "
                                                       f"{', '.join(GLUE)}")
@@ -37,6 +38,7 @@ class JobFlags(Trials):
     metric: str | None = config.setting(None, "score that chooses the best weights; left out, the task's usual one")
     random_weights: bool = config.setting(False, "take architecture and vocabulary of --model, but no weights: the "
                                                  "baseline without pretraining")
+    vocabulary: str | None = config.setting(None, "folder of a vocabulary, where --model is a preset")
     recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
     settings: config.FineTuningConfig = job.settings_from("recipe", "model", "task", named=_named)
 
@@ -49,7 +51,7 @@ def main(flags):
     result = electra_tf.finetune(
         flags.settings, task=data.task, train=data.train, validation=data.validation, test=data.test,
         model=flags.model, output=flags.output, metric=flags.metric or data.metric, name=flags.task,
-        random_weights=flags.random_weights, trials=_trials(flags))
+        random_weights=flags.random_weights, trials=_trials(flags), vocabulary=flags.vocabulary)
     if len(result.trials) > 1:
         entries = config.read_json(result.folder / "result.json")["trials"]
         print(electra_tf.trials_table(entries, metric=result.metric))

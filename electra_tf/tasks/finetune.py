@@ -25,7 +25,7 @@ from electra_tf.tasks.question_answering.question_answering_task import Question
 from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
-from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, model_folder_of
+from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, is_preset, model_folder
 from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import trials_summary
@@ -68,7 +68,7 @@ class FineTuningResult:
 
 
 def finetune(config, *, task, train, model, output, validation=None, test=None, metric=None, random_weights=False,
-             trials=None, name=None):
+             trials=None, name=None, vocabulary=None):
     """Tunes a pretrained encoder, once or with several seeds, and keeps the weights that score best on validation.
 
     The same arguments give the same weights on the same kind of machine. The same call goes on where a killed run
@@ -79,12 +79,14 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
         task: what is to be told and where the files hold it: TextClassification or another of tasks/options.py.
         train, validation, test: labelled sets as the task reads them; `test` (or None) is scored with the best weights.
             With `trials.folds` there is no validation set.
-        model: model folder, folder of a pretraining or fine-tuning run, or a shipped name.
+        model: model folder, folder of a pretraining or fine-tuning run, or a shipped name; or the name of a preset,
+            whose architecture then starts from random weights.
         output: folder of the run.
         metric: score that chooses the best weights; None takes the task's first.
         random_weights: take only architecture and vocabulary from `model`: the baseline without pretraining.
         trials: Trials; None is one trial.
         name: what result.json calls the task; None takes the task's own name.
+        vocabulary: folder of a vocabulary or vocab.txt, for a preset alone.
 
     Returns:
         FineTuningResult.
@@ -104,19 +106,25 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
     if bool(trials.folds) == bool(validation):
         raise InputError("a validation set and folds exclude each other; give one of them." if validation else
                          "there is no validation set; give one, or folds of the training set.")
-    sets = {name: tuned.read(source)
-            for name, source in (("train", train), ("validation", validation), ("test", test)) if source}
-    source = model_folder_of(model)
-    settings_of_trials = [Setting(tuned, config, chosen, source, not random_weights, metric)
+    paths = {"train": train, "validation": validation, "test": test}
+    settings = {"task": name or task.name, **dataclasses.asdict(task),
+                **{part: path and str(path) for part, path in paths.items()}, "model": str(model), "metric": metric,
+                "random_weights": random_weights or is_preset(model), **dataclasses.asdict(trials), **to_dict(config)}
+    with model_folder(model, vocabulary) as source:
+        return _finetune(config, tuned, paths, source, pathlib.Path(output), settings, trials)
+
+
+def _finetune(config, tuned, paths, source, output, settings, trials):
+    """`finetune` with its arguments checked."""
+    metric = settings["metric"]
+    sets = {name: tuned.read(path) for name, path in paths.items() if path}
+    settings_of_trials = [Setting(tuned, config, chosen, source, not settings["random_weights"], metric)
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
     if trials.ensemble and first.KIND not in MEMBERS:
         raise InputError(f"ensemble=True: models of kind {first.KIND!r} make no ensemble; leave it out.")
     examples = [setting.examples(first) for setting in settings_of_trials]
 
-    settings = {"task": name or task.name, **dataclasses.asdict(task), "train": str(train),
-                "validation": validation and str(validation), "test": test and str(test), "model": str(model),
-                "metric": metric, "random_weights": random_weights, **dataclasses.asdict(trials), **to_dict(config)}
     generator = config.augmentation.generator
     models = {"model": source, **({"generator": generator_folder_of(generator)} if generator else {})}
     inputs = {**{name: fingerprint(model) for name, model in models.items()},

@@ -1,8 +1,14 @@
-"""Which model folder is meant by a path: itself, or the one that a run has made."""
+"""Which model folder is meant by a path: itself, or the one that a run has made; or by a preset: one made for it."""
 
+import contextlib
 import pathlib
+import tempfile
 
+from electra_tf.config import PRESETS, preset, replace
+from electra_tf.errors import InputError
+from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.model.model_folder import SHIPPED_MODELS
+from electra_tf.text.vocabulary import Vocabulary
 
 TUNED_MODEL = "model"  # in the folder of a fine-tuning run
 _IN_RUNS = (TUNED_MODEL, "discriminator", "encoder", "generator")
@@ -34,3 +40,37 @@ def generator_folder_of(folder):
     """
     path = pathlib.Path(folder)
     return path / "generator" if (path / "generator" / "config.json").is_file() else path
+
+
+def is_preset(model):
+    """Whether a name means a preset, because nothing of that name lies there."""
+    return str(model) in PRESETS and not pathlib.Path(model).exists()
+
+
+@contextlib.contextmanager
+def model_folder(model, vocabulary=None):
+    """The model folder to start from: that of `model_folder_of`, or one with a preset's architecture for a while.
+
+    Args:
+        model: as `model_folder_of`, or the name of a preset.
+        vocabulary: folder of a vocabulary or vocab.txt, for a preset alone.
+
+    Raises:
+        InputError: a preset without a vocabulary, or a model with another one than its own.
+
+    >>> with model_folder("small", "vocabulary") as folder: ...
+    """
+    if is_preset(model) == (vocabulary is None):
+        raise InputError(f"model={str(model)!r} is a preset, which has no vocabulary; give --vocabulary=FOLDER."
+                         if vocabulary is None else f"model={str(model)!r} has a vocabulary; leave --vocabulary out.")
+    if vocabulary is None:
+        yield model_folder_of(model)
+        return
+    vocabulary = Vocabulary.load(vocabulary)
+    encoder = ElectraEncoder(replace(preset(model).model, vocabulary_size=vocabulary.size))
+    with tempfile.TemporaryDirectory() as folder:
+        # Nobody reads these weights; equal ones give the run the same fingerprint each time.
+        for weight in encoder.weights:
+            weight.assign(weight * 0)
+        encoder.save_to_preset(pathlib.Path(folder) / model, vocabulary=vocabulary)
+        yield pathlib.Path(folder) / model

@@ -1,9 +1,9 @@
 """What a fine-tuning run is set to where nothing is said: by the size of the model, the task and the recipe."""
 
-from electra_tf.config import FineTuningConfig, merged, read_json, with_recipe
+from electra_tf.config import FineTuningConfig, merged, preset, read_json, with_recipe
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
-from electra_tf.tasks.run_models import model_folder_of
+from electra_tf.tasks.run_models import is_preset, model_folder_of
 
 # The paper's (table 7): the larger the model, the smaller the rate.
 _OF_WIDTH = ((1024, {"learning_rate": 5e-5, "layer_decay": 0.9}), (768, {"learning_rate": 1e-4}), (0, {}))
@@ -19,7 +19,7 @@ def usual_settings(model, *, task="text_classification", recipe="ours"):
     answering 2 epochs and inputs of 384 pieces, or as many as the model has positions for.
 
     Args:
-        model: model folder, folder of a run, or a shipped name; one that is not there counts as small.
+        model: model folder, folder of a run, a shipped name or a preset; one that is not there counts as small.
         task: name of a task, "glue/rte" too.
         recipe: "ours", "paper" or "original" (docs/recipes.md).
 
@@ -38,6 +38,8 @@ def usual_settings(model, *, task="text_classification", recipe="ours"):
 
 def _width_and_positions(model):
     """hidden_size and max_positions of a model; (0, None) where there is none to read."""
+    if is_preset(model):
+        return preset(model).model.hidden_size, preset(model).model.max_positions
     folder = model_folder_of(model)
     path = folder / "config.json"
     try:

@@ -314,3 +314,23 @@ def test_the_report_opens_without_a_network(finished):
 def test_trials_that_cannot_be_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         Trials(**settings)
+
+
+def test_a_preset_starts_from_random_weights_with_a_given_vocabulary(data, tmp_path):
+    sets = {name: data[name] for name in ("train", "validation", "task")}
+    config = replace(CONFIG, epochs=0.2, evaluations_per_epoch=1)
+    vocabulary = f"{data['model']}/discriminator/vocabulary"
+    result = finetune(config, **sets, model="tiny", vocabulary=vocabulary, output=tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "result.json").read_text())["settings"]
+    assert settings["model"] == "tiny" and settings["random_weights"]
+    classifier = ElectraTextClassifier.from_preset(result.folder / "model")
+    assert classifier.encoder.config.num_layers == 4 and classifier.encoder.config.hidden_size == 128
+    assert np.std(classifier.encoder.embeddings.word_embeddings.numpy()) == pytest.approx(0.02, rel=0.2)
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"model": "tiny"}, "model='tiny' is a preset, which has no vocabulary; give --vocabulary=FOLDER"),
+    ({"vocabulary": "somewhere"}, "has a vocabulary; leave --vocabulary out")])
+def test_a_preset_and_a_vocabulary_belong_together(data, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        finetune(CONFIG, **{**data, **changes}, output=tmp_path / "run")
