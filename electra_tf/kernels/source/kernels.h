@@ -30,7 +30,7 @@ struct Linear {
   void* y[kMostKernels];
   void* before;  // what GELU is taken of, in `type`; null without activation; with one kernel only
   int64_t count, rows, inputs, outputs;
-  uint32_t* packed;  // packed_units(type, inputs, outputs)
+  uint32_t* packed;  // packed_units(type, inputs, outputs) for each kernel
 };
 
 struct LinearGradient {
@@ -40,7 +40,7 @@ struct LinearGradient {
   void* by_x;
   float *by_kernel[kMostKernels], *by_bias[kMostKernels];
   int64_t count, rows, inputs, outputs;
-  uint32_t *packed_kernels, *packed_x, *packed_by_y;  // the first holds all kernels
+  uint32_t *packed_kernels, *packed_x, *packed_by_y;  // the first and the last hold all kernels' parts
 };
 
 struct Attention {

@@ -11,7 +11,7 @@ namespace {
 constexpr int kTile = 6;                          // rows of the left side that are multiplied at once
 constexpr int kTileVectors = kLanes == 16 ? 4 : 2;  // and vectors of columns
 constexpr int kTileColumns = kTileVectors * kLanes;
-constexpr int64_t kDepth = 512;                   // units that are summed before a result goes to memory
+constexpr int64_t kDepth = 256;                   // units that are summed before a result goes to memory
 
 template <class T>
 struct Unit;

@@ -141,7 +141,7 @@ class LinearKernel : public Kernel {
     made.before = has_gelu_ ? data<void>(before) : nullptr;
     Tensor packed;
     OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_UINT32,
-                                                   TensorShape({packed_units(made.type, made.inputs, made.outputs)}), &packed));
+                                                   TensorShape({count_ * packed_units(made.type, made.inputs, made.outputs)}), &packed));
     made.packed = packed.flat<uint32_t>().data();
     if (x.NumElements()) table().linear(made, workers_of(context));
   }
@@ -176,7 +176,8 @@ class LinearGradientKernel : public Kernel {
     }
     if (made.rows == 0) return;
     const int64_t sizes[3] = {count_ * packed_units(made.type, made.outputs, made.inputs),
-                              packed_units(made.type, made.rows, made.inputs), packed_units(made.type, made.rows, made.outputs)};
+                              packed_units(made.type, made.rows, made.inputs),
+                              count_ * packed_units(made.type, made.rows, made.outputs)};
     Tensor packed[3];
     for (int i = 0; i < 3; ++i)
       OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_UINT32, TensorShape({sizes[i]}), &packed[i]));
