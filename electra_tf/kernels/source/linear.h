@@ -72,7 +72,7 @@ void linear_of(const Linear& call, const Workers& workers) {
           Floats value = load(results + r * kPanel + at) + bias;
           if (before) {
             store(before + place, value, count);
-            value = gelu(value);
+            value = gelu<T>(value);
           }
           store(y + place, value, count);
         }
@@ -133,7 +133,7 @@ void gelu_gradient_of(const T* before, const T* by_y, T* by_x, int64_t size, con
   parallel(workers, parts(size, part), 10 * part, [&](int64_t item) {
     const int64_t end = (item + 1) * part < size ? (item + 1) * part : size;
     for (int64_t i = item * part; i < end; i += kLanes)
-      store(by_x + i, load(by_y + i, end - i) * gelu_slope(load(before + i, end - i)), end - i);
+      store(by_x + i, load(by_y + i, end - i) * gelu_slope<T>(load(before + i, end - i)), end - i);
   });
 }
 
