@@ -76,7 +76,8 @@ class OurStep:
 
     def prepare(self, folder, size):
         """Writes what the check of the losses needs; `size` holds the fields of Size."""
-        write_weights_and_batch(folder, Size(**size).config(_LOSS_CHECK))
+        # In float32, so that the samples are those of the float32 step that all are compared with.
+        write_weights_and_batch(folder, Size(**size).config((*_LOSS_CHECK, "precision=float32")))
         return {}
 
     def losses(self, folder, size, settings):
