@@ -90,7 +90,7 @@ def measure(name, settings):
         result = {"table": "packing", "row": row, "machine": f"{os.cpu_count()} CPU cores", "command": (
             "python benchmarks/packing.py ../shared/data" + (" --speed" if settings.speed else "")),
             "padding": {"carry_over": alone.padding_share, "documents": shared.padding_share},
-            "rows": {"carry_over": alone.rows, "documents": shared.rows}}
+            "rows_of_records": {"carry_over": alone.rows, "documents": shared.rows}}
         if settings.speed:
             rates = tokens_per_second(folder, settings)
             row |= {f"tokens/s, {packing}": rates[packing] for packing in PACKINGS}
