@@ -1,7 +1,7 @@
-"""Does a run in bfloat16 with the fused operations learn what one in float32 does? The same 2,000 updates on both paths.
+"""Does a run in bfloat16 with the fused operations learn what float32 does? The same 2,000 updates on both paths.
 
-Preset tiny with dropout; the same records, seed, masks and dropout in every run. Another seed in float32 shows how far two
-equally good runs lie apart. Runs that are done are not run again, one that was stopped goes on:
+Preset tiny with dropout; the same records, seed, masks and dropout in every run. Another seed in float32 shows how far
+two equally good runs lie apart. Runs that are done are not run again, one that was stopped goes on:
 
     python benchmarks/precision_curves.py RECORDS WORK        RECORDS: rows of 64 tokens
 """
