@@ -35,7 +35,7 @@ def why_not(dtype):
     """
     if tf.config.list_physical_devices("GPU"):
         return "there is a GPU, and they are for the CPU"
-    if reason := build.why_impossible():
+    if not build.library_path().is_file() and (reason := build.why_impossible()):
         return reason
     if not build.has_instructions(dtype):
         return f"the processor lacks the instructions for {dtype}"

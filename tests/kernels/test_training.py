@@ -94,13 +94,24 @@ def test_the_fused_update_is_that_of_the_plain_optimizer(size):
     np.testing.assert_allclose(*answers, rtol=1e-6, atol=1e-7)
 
 
-def test_without_a_compiler_the_plain_path_trains(monkeypatch):
+def test_without_a_compiler_the_plain_path_trains(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "compiler", lambda: None)
+    monkeypatch.setattr(build, "library_path", lambda: tmp_path / "libelectra.so")
     kernels.why_not.cache_clear()
     try:
         assert "no C++ compiler" in kernels.why_not("float32")
         _, losses = trained("auto", steps=1)
         assert np.isfinite(losses).all()
+    finally:
+        kernels.why_not.cache_clear()
+
+
+@needs_kernels
+def test_a_library_that_is_built_needs_no_compiler(monkeypatch):
+    monkeypatch.setattr(build, "compiler", lambda: None)
+    kernels.why_not.cache_clear()
+    try:
+        assert kernels.why_not("float32") is None
     finally:
         kernels.why_not.cache_clear()
 
