@@ -111,8 +111,10 @@ class ElectraAdamW(keras.optimizers.Optimizer):
 
     def _clip_scale(self, squares):
         """What the gradients are multiplied with; 0 if their norm, from the squares of each, is not finite."""
-        self.squared_norms.assign(tf.stack(squares))
-        self.gradient_norm = tf.sqrt(tf.add_n(squares))
+        squares = tf.stack(squares)
+        self.squared_norms.assign(squares)
+        # Not add_n: which of its inputs comes first depends on who else still reads them, and with it the last bit.
+        self.gradient_norm = tf.sqrt(tf.reduce_sum(squares))
         is_finite = tf.math.is_finite(self.gradient_norm)
         # With a rate of 0 and decays of 1 nothing moves: an update that is not finite is left out.
         self._applied = tf.cast(is_finite, tf.float32)

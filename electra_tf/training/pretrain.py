@@ -62,8 +62,7 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     """Trains an ELECTRA on records; called again with the same arguments, goes on where it was stopped.
 
     Killed at any moment and called again, it ends with the same weights as if it had never stopped (bit for bit on a
-    CPU with the same number of threads and `kernels="off"`). SIGTERM and SIGINT end it after the updates at hand, with
-    a checkpoint.
+    CPU with the same number of threads). SIGTERM and SIGINT end it after the updates at hand, with a checkpoint.
 
     With `config.time_budget` the clock ends the run, and two runs are never the same. All that a call does up to its
     last update counts: reading, counting words, compiling, training, evaluations and checkpoints. The last evaluation
