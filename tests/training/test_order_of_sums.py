@@ -1,8 +1,8 @@
 """Sums of an update are taken in an order that no other thread can change: a resumed run is bit for bit the same.
 
-TensorFlow's AddN adds into the first of its inputs that nobody else reads any more, and begins with that one. With three
-inputs and more the order, and so the last bit, then depends on whether other readers were done; with input 0 or 1 free
-for certain it does not, because the sum of these two is the same either way.
+TensorFlow's AddN adds into the first of its inputs that nobody else reads any more, and begins with that one. With
+three inputs and more the order, and so the last bit, then depends on whether other readers were done; with input 0 or 1
+free for certain it does not, because the sum of these two is the same either way.
 """
 
 import collections
@@ -32,7 +32,7 @@ def optimized_graph(function, *inputs):
 
 
 def sums_of_many(graph, *, before=None):
-    """Names of AddN nodes whose order others decide; with `before`, only those that nodes of these types follow from."""
+    """Names of AddN nodes whose order others decide; with `before`, only of those that nodes of these types need."""
     nodes = {node.name: node for node in graph.node}
     readers = collections.Counter(name for node in graph.node for name in node.input)
     needed, waiting = set(), [node.name for node in graph.node if before is None or node.op in before]
