@@ -9,8 +9,8 @@ import tensorflow as tf
 from electra_tf import kernels
 
 
-def linear(inputs, kernel, bias, *, has_gelu=False):
-    """`inputs @ kernel + bias`, with the exact GELU of it where `has_gelu`.
+def linear(inputs, kernel, bias):
+    """`inputs @ kernel + bias`.
 
     Args:
         inputs: float32 or bfloat16 [..., inputs].
@@ -20,17 +20,12 @@ def linear(inputs, kernel, bias, *, has_gelu=False):
     Returns:
         [..., outputs] in the dtype of `inputs`; its gradients of kernel and bias are float32 sums.
     """
-    library = kernels.library()
-
     @tf.custom_gradient
     def operation(inputs, kernel, bias):
-        (outputs,), before = library.electra_linear(x=inputs, kernels=[kernel], biases=[bias], has_gelu=has_gelu)
+        (outputs,), _ = kernels.library().electra_linear(x=inputs, kernels=[kernel], biases=[bias], has_gelu=False)
 
         def gradient(upstream):
-            if has_gelu:
-                upstream = library.electra_gelu_gradient(before=before, by_y=upstream)
-            by_inputs, (by_kernel,), (by_bias,) = library.electra_linear_gradient(
-                x=inputs, kernels=[kernel], by_y=[upstream])
+            by_inputs, (by_kernel,), (by_bias,) = _linear_gradient(inputs, [kernel], [upstream])
             return by_inputs, by_kernel, by_bias
         return outputs, gradient
     return operation(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
@@ -40,21 +35,54 @@ def three_linear(inputs, kernels_, biases):
     """`linear` of the same inputs with three kernels of one shape: query, key and value.
 
     Returns:
-        List of three tensors.
+        (list of three tensors, `inputs` for the residual): what both add to the gradient of the inputs is added up in
+        the pass that computes it.
+    """
+    @tf.custom_gradient
+    def operation(inputs, *weights):
+        of_kernels, of_biases = list(weights[:3]), list(weights[3:])
+        outputs, _ = kernels.library().electra_linear(x=inputs, kernels=of_kernels, biases=of_biases, has_gelu=False)
+
+        def gradient(*upstream):
+            by_inputs, by_kernels, by_biases = _linear_gradient(
+                inputs, of_kernels, list(upstream[:3]), added=[upstream[3]])
+            return by_inputs, *by_kernels, *by_biases
+        return (*outputs, inputs), gradient
+    *outputs, residual = operation(inputs, *(tf.convert_to_tensor(weights) for weights in (*kernels_, *biases)))
+    return outputs, residual
+
+
+def feed_forward(inputs, kernels_, biases):
+    """Two dense layers with the exact GELU between them.
+
+    Args:
+        inputs: float32 or bfloat16 [..., hidden].
+        kernels_, biases: of both layers.
+
+    Returns:
+        (the second layer's output, `inputs` for the residual), as `three_linear`.
     """
     library = kernels.library()
 
     @tf.custom_gradient
-    def operation(inputs, *weights):
-        of_kernels, of_biases = list(weights[:3]), list(weights[3:])
-        outputs, _ = library.electra_linear(x=inputs, kernels=of_kernels, biases=of_biases, has_gelu=False)
+    def operation(inputs, widening, narrowing, first_bias, second_bias):
+        (wide,), slope = library.electra_linear(x=inputs, kernels=[widening], biases=[first_bias], has_gelu=True)
+        (outputs,), _ = library.electra_linear(x=wide, kernels=[narrowing], biases=[second_bias], has_gelu=False)
 
-        def gradient(*upstream):
-            by_inputs, by_kernels, by_biases = library.electra_linear_gradient(
-                x=inputs, kernels=of_kernels, by_y=list(upstream))
-            return by_inputs, *by_kernels, *by_biases
-        return outputs, gradient
+        def gradient(by_outputs, by_residual):
+            by_product, (by_narrowing,), (by_second_bias,) = _linear_gradient(
+                wide, [narrowing], [by_outputs], factors=[slope])
+            by_inputs, (by_widening,), (by_first_bias,) = _linear_gradient(
+                inputs, [widening], [by_product], added=[by_residual])
+            return by_inputs, by_widening, by_narrowing, by_first_bias, by_second_bias
+        return (outputs, inputs), gradient
     return operation(inputs, *(tf.convert_to_tensor(weights) for weights in (*kernels_, *biases)))
+
+
+def _linear_gradient(inputs, kernels_, upstream, *, factors=(), added=()):
+    """(gradient of the inputs * factors + added, list of kernels' gradients, list of biases' gradients)."""
+    return kernels.library().electra_linear_gradient(
+        x=inputs, kernels=kernels_, by_y=upstream, factors=list(factors), added=list(added))
 
 
 def attention(query, key, value, mask, *, heads, dropout):

@@ -106,12 +106,10 @@ class Dense(keras.layers.Dense):
     def add_weight(self, *args, **kwargs):
         return super().add_weight(*args, **{**kwargs, "autocast": False})
 
-    def call(self, inputs, has_gelu=False):
-        """With `has_gelu`, the exact GELU of the product."""
+    def call(self, inputs):
         if kernels.are_in_use():
-            return operations.linear(inputs, self.kernel, self.bias, has_gelu=has_gelu)
-        outputs = keras.ops.matmul(inputs, tf.cast(self.kernel, inputs.dtype)) + tf.cast(self.bias, inputs.dtype)
-        return gelu(outputs) if has_gelu else outputs
+            return operations.linear(inputs, self.kernel, self.bias)
+        return keras.ops.matmul(inputs, tf.cast(self.kernel, inputs.dtype)) + tf.cast(self.bias, inputs.dtype)
 
 
 class LayerNorm(keras.layers.Layer):

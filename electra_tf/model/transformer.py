@@ -52,13 +52,14 @@ class SelfAttention(keras.layers.Layer):
         return tf.transpose(heads, [0, 2, 1, 3])  # [batch, heads, length, head_size]
 
     def call(self, hidden, padding_mask, training=False, random=None):
+        """(output, `hidden` for the residual), both [batch, length, hidden_size]."""
         projections = self.query, self.key, self.value
         if kernels.are_in_use() and self.config.position_type != "relative":
-            projected = operations.three_linear(hidden, [layer.kernel for layer in projections],
-                                                [layer.bias for layer in projections])
+            projected, hidden = operations.three_linear(
+                hidden, [layer.kernel for layer in projections], [layer.bias for layer in projections])
             context = operations.attention(*projected, padding_mask, heads=self.config.num_heads,
                                            dropout=self.dropout.dice(random if training else None))
-            return _apply(self.output_dense, context, training=training, random=random)
+            return _apply(self.output_dense, context, training=training, random=random), hidden
         query, key, value = (self._split_heads(layer(hidden)) for layer in projections)
         scores = tf.matmul(query * self.config.head_size ** -0.5, key, transpose_b=True)
         # Softmax in float32 under every policy.
@@ -71,7 +72,8 @@ class SelfAttention(keras.layers.Layer):
         probabilities = tf.cast(tf.nn.softmax(scores), hidden.dtype)
         probabilities = self.dropout(probabilities, training=training, random=random)
         context = tf.transpose(tf.matmul(probabilities, value), [0, 2, 1, 3])  # [batch, length, heads, head_size]
-        return _apply(self.output_dense, tf.reshape(context, tf.shape(hidden)), training=training, random=random)
+        context = tf.reshape(context, tf.shape(hidden))
+        return _apply(self.output_dense, context, training=training, random=random), hidden
 
 
 def relative_bias(distance_bias, length):
@@ -123,16 +125,19 @@ class TransformerLayer(keras.layers.Layer):
         if training and random is None:
             random = random_source_of_the_moment(tf.shape(hidden)[0])
         dice = {"training": training, "random": random}
-        attended = self.attention(hidden, padding_mask, **dice)
+        attended, hidden = self.attention(hidden, padding_mask, **dice)
         hidden = _add_norm(attended, hidden, dropout=self.attention_dropout, norm=self.attention_norm, **dice)
-        output = _apply(self.output_dense, self._widened(hidden, **dice), **dice)
+        output, hidden = self._feed_forward(hidden, **dice)
         return _add_norm(output, hidden, dropout=self.output_dropout, norm=self.output_norm, **dice)
 
-    def _widened(self, hidden, **dice):
-        """The activation of the first dense layer."""
-        if self.activation is gelu and not isinstance(self.intermediate, DropConnectDense):
-            return self.intermediate(hidden, has_gelu=True)
-        return self.activation(_apply(self.intermediate, hidden, **dice))
+    def _feed_forward(self, hidden, **dice):
+        """(output of both dense layers, `hidden` for the residual)."""
+        layers = self.intermediate, self.output_dense
+        if kernels.are_in_use() and self.activation is gelu and not isinstance(layers[0], DropConnectDense):
+            return operations.feed_forward(
+                hidden, [layer.kernel for layer in layers], [layer.bias for layer in layers])
+        wide = self.activation(_apply(self.intermediate, hidden, **dice))
+        return _apply(self.output_dense, wide, **dice), hidden
 
 
 def _add_norm(values, residual, *, dropout, norm, training, random):

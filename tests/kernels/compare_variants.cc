@@ -32,22 +32,23 @@ void dense_layers(const Table& table, std::vector<Numbers>* out) {
   const int64_t rows = 37, inputs = 65, outputs = 70;
   const Numbers x = random_numbers(rows * inputs, 1), kernel = random_numbers(inputs * outputs, 2);
   const Numbers bias = random_numbers(outputs, 3), by_y = random_numbers(rows * outputs, 4);
-  Numbers y(rows * outputs), before(y), by_x(x), by_kernel(kernel), by_bias(bias), by_before(y);
+  Numbers y(rows * outputs), slope(y), by_x(x), by_kernel(kernel), by_bias(bias);
+  const Numbers factors = random_numbers(rows * inputs, 5), added = random_numbers(rows * inputs, 6);
   std::vector<uint32_t> packed(3 * 200000);
   Linear call{};
   call.x = x.data(), call.kernel[0] = kernel.data(), call.bias[0] = bias.data(), call.y[0] = y.data();
-  call.before = before.data(), call.packed = packed.data();
+  call.slope = slope.data(), call.packed = packed.data();
   call.count = 1, call.rows = rows, call.inputs = inputs, call.outputs = outputs;
   table.linear(call, workers);
   LinearGradient gradient{};
   gradient.x = x.data(), gradient.by_y[0] = by_y.data(), gradient.kernel[0] = kernel.data();
   gradient.by_x = by_x.data(), gradient.by_kernel[0] = by_kernel.data(), gradient.by_bias[0] = by_bias.data();
+  gradient.factors = factors.data(), gradient.added = added.data();
   gradient.count = 1, gradient.rows = rows, gradient.inputs = inputs, gradient.outputs = outputs;
   gradient.packed_kernels = packed.data(), gradient.packed_x = packed.data() + 200000;
   gradient.packed_by_y = packed.data() + 400000;
   table.linear_gradient(gradient, workers);
-  table.gelu_gradient(kFloat, before.data(), by_y.data(), by_before.data(), rows * outputs, workers);
-  out->insert(out->end(), {y, before, by_x, by_kernel, by_bias, by_before});
+  out->insert(out->end(), {y, slope, by_x, by_kernel, by_bias});
 }
 
 void attention(const Table& table, std::vector<Numbers>* out) {

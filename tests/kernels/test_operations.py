@@ -42,25 +42,41 @@ def assert_equal_with_gradients(function, plain, inputs, *, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(2, 3, 64, 128), (1, 50, 33, 70), (3, 1, 7, 5), (2, 300, 16, 16)])
-@pytest.mark.parametrize("has_gelu", [False, True])
-def test_linear(dtype, shape, has_gelu):
+def test_linear(dtype, shape):
     batch, length, inputs, outputs = shape
-    def plain(x, kernel, bias):
-        product = tf.matmul(x, tf.cast(kernel, dtype)) + tf.cast(bias, dtype)
-        return gelu(product) if has_gelu else product
     assert_equal_with_gradients(
-        lambda *given: operations.linear(*given, has_gelu=has_gelu), plain,
+        operations.linear, plain_linear,
         [random_tensor(0, batch, length, inputs, dtype=dtype), random_tensor(1, inputs, outputs),
          random_tensor(2, outputs)], dtype=dtype)
 
 
+def plain_linear(x, kernel, bias):
+    return tf.matmul(x, tf.cast(kernel, x.dtype)) + tf.cast(bias, x.dtype)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_three_kernels_of_the_same_rows(dtype):
+@pytest.mark.parametrize("shape", [(2, 40, 64, 128), (1, 50, 33, 70), (3, 1, 7, 5)])
+def test_two_layers_with_gelu_between_them_and_the_residual(dtype, shape):
+    batch, length, hidden, intermediate = shape
+    def fused(x, widening, narrowing, *biases):
+        return tf.concat(operations.feed_forward(x, (widening, narrowing), biases), axis=-1)
+    def plain(x, widening, narrowing, first_bias, second_bias):
+        wide = gelu(plain_linear(x, widening, first_bias))
+        return tf.concat([plain_linear(wide, narrowing, second_bias), x], axis=-1)
+    weights = [random_tensor(1, hidden, intermediate), random_tensor(2, intermediate, hidden),
+               random_tensor(3, intermediate), random_tensor(4, hidden)]
+    assert_equal_with_gradients(
+        fused, plain, [random_tensor(0, batch, length, hidden, dtype=dtype), *weights], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_three_kernels_of_the_same_rows_and_the_residual(dtype):
     def together(x, *weights):
-        return tf.concat(operations.three_linear(x, weights[:3], weights[3:]), axis=-1)
+        outputs, residual = operations.three_linear(x, weights[:3], weights[3:])
+        return tf.concat([*outputs, residual], axis=-1)
     def plain(x, *weights):
-        return tf.concat([tf.matmul(x, tf.cast(kernel, dtype)) + tf.cast(bias, dtype)
-                          for kernel, bias in zip(weights[:3], weights[3:], strict=True)], axis=-1)
+        return tf.concat([*(plain_linear(x, kernel, bias) for kernel, bias in zip(
+            weights[:3], weights[3:], strict=True)), x], axis=-1)
     weights = [random_tensor(i, 32, 32) for i in range(3)] + [random_tensor(i, 32) for i in range(3, 6)]
     assert_equal_with_gradients(together, plain, [random_tensor(9, 2, 70, 32, dtype=dtype), *weights], dtype=dtype)
 
@@ -170,5 +186,9 @@ def test_an_empty_batch_is_answered():
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraLinear"):
         operations.linear(tf.zeros([2, 4, 8]), tf.ones([7, 3]), tf.zeros([3]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraLinearGradient"):
+        kernels.library().electra_linear_gradient(
+            x=tf.zeros([4, 8]), kernels=[tf.zeros([8, 3])], by_y=[tf.zeros([4, 3])], added=[],
+            factors=[tf.zeros([4, 7])])
     with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraGuess"):
         operations.guess(tf.zeros([1, 4]), tf.constant([4]), tf.constant([0.5]))

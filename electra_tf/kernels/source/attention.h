@@ -10,18 +10,6 @@ namespace {
 constexpr int64_t kQueries = 48;        // rows of scores at a time; even, as pairs of rows are packed
 constexpr float kMaskedScore = -10000.0f;  // as in the original
 
-// Memory of a thread that is kept from call to call.
-inline char* scratch(int64_t bytes) {
-  static thread_local char* memory = nullptr;
-  static thread_local int64_t size = 0;
-  if (bytes > size) {
-    free(memory);
-    memory = static_cast<char*>(aligned_alloc(64, parts(bytes, 64) * 64));
-    size = bytes;
-  }
-  return memory;
-}
-
 template <class V>
 inline V* take(char** memory, int64_t count) {
   V* taken = reinterpret_cast<V*>(*memory);

@@ -28,7 +28,7 @@ struct Linear {
   const void* x;
   const float *kernel[kMostKernels], *bias[kMostKernels];
   void* y[kMostKernels];
-  void* before;  // what GELU is taken of, in `type`; null without activation; with one kernel only
+  void* slope;  // of GELU where it was taken, in `type`; null without activation; with one kernel only
   int64_t count, rows, inputs, outputs;
   uint32_t* packed;  // packed_units(type, inputs, outputs) for each kernel
 };
@@ -39,6 +39,7 @@ struct LinearGradient {
   const float* kernel[kMostKernels];
   void* by_x;
   float *by_kernel[kMostKernels], *by_bias[kMostKernels];
+  const void *factors, *added;  // by_x is multiplied with the first and the second is added; in `type`, or null
   int64_t count, rows, inputs, outputs;
   uint32_t *packed_kernels, *packed_x, *packed_by_y;  // the first and the last hold all kernels' parts
 };
@@ -115,7 +116,6 @@ struct Table {
   void (*linear_gradient)(const LinearGradient&, const Workers&);
   void (*attention)(const Attention&, const Workers&);
   void (*attention_gradient)(const Attention&, const Workers&);
-  void (*gelu_gradient)(Type, const void* before, const void* by_y, void* by_x, int64_t size, const Workers&);
   void (*add_norm)(const AddNorm&, const Workers&);
   void (*add_norm_gradient)(const AddNorm&, const Workers&);
   void (*drop)(const Drop&, const Workers&);

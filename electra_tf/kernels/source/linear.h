@@ -21,29 +21,30 @@ struct Products {
   int64_t blocks() const { return parts(rows, kRows) * groups(); }
   int64_t cost() const { return count * kRows * depth * kPanel; }
 
-  // Calls finish(row, rows, column, columns, results with stride kPanel) for each panel of one block.
+  // Calls finish(row, rows, column, columns, results, stride of them) for a block, whole rows of its columns at once:
+  // panel by panel it would wait for memory, as lines that lie far apart are not fetched ahead.
   template <class Finish>
   void work(int64_t block, const Finish& finish) const {
     const int64_t all_units = units<T>(depth), row = block / groups() * kRows;
     const int64_t some_rows = rows - row < kRows ? rows - row : kRows;
-    uint32_t* copies = depth % 2 ? static_cast<uint32_t*>(malloc(count * some_rows * all_units * 4)) : nullptr;
+    const int64_t first = block % groups() * kPanelsTogether, begin = first * kPanel;
+    const int64_t last = first + kPanelsTogether < panels() ? first + kPanelsTogether : panels();
+    const int64_t stride = (last - first) * kPanel + kLanes;  // no power of two, so that rows share no place in caches
+    const int64_t copied = depth % 2 ? count * some_rows * all_units : 0;
+    float* results = reinterpret_cast<float*>(scratch(4 * (kRows * stride + copied)));
+    uint32_t* copies = reinterpret_cast<uint32_t*>(results + kRows * stride);
     Left left[kMostKernels];
     for (int64_t i = 0; i < count; ++i)
       left[i] = rows_as_left(static_cast<const T*>(x[i]) + row * depth, some_rows, depth, depth,
-                             copies ? copies + i * some_rows * all_units : nullptr);
-    const int64_t first = block % groups() * kPanelsTogether;
-    for (int64_t panel = first; panel < panels() && panel < first + kPanelsTogether; ++panel) {
-      alignas(64) float results[kRows * kPanel];
-      const int64_t column = panel * kPanel, width = columns - column < kPanel ? columns - column : kPanel;
+                             copies + i * some_rows * all_units);
+    for (int64_t panel = first; panel < last; ++panel)
       for (int64_t i = 0; i < count; ++i)
         for (int64_t unit = 0; unit < all_units; unit += kDepth)
           multiply_panel<T>({left[i].data + unit, left[i].row, 1}, some_rows,
                             packed + ((i * panels() + panel) * all_units + unit) * kPanel,
-                            all_units - unit < kDepth ? all_units - unit : kDepth, width, results, kPanel,
-                            i > 0 || unit > 0);
-      finish(row, some_rows, column, width, results);
-    }
-    free(copies);
+                            all_units - unit < kDepth ? all_units - unit : kDepth, columns - panel * kPanel,
+                            results + (panel - first) * kPanel, stride, i > 0 || unit > 0);
+    finish(row, some_rows, begin, columns < last * kPanel ? columns - begin : last * kPanel - begin, results, stride);
   }
 };
 
@@ -56,27 +57,25 @@ void linear_of(const Linear& call, const Workers& workers) {
                  call.packed + item * size);
   });
   const Products<T> products = {&call.x, 1, call.rows, call.inputs, nullptr, call.outputs};
-  T* before = static_cast<T*>(call.before);
+  T* slope = static_cast<T*>(call.slope);
   parallel(workers, call.count * products.blocks(), products.cost(), [&](int64_t item) {
     const int64_t k = item / products.blocks();
     Products<T> own = products;
     own.packed = call.packed + k * panels * size;
     T* y = static_cast<T*>(call.y[k]);
     own.work(item % products.blocks(), [&](int64_t row, int64_t rows, int64_t column, int64_t width,
-                                           const float* results) {
-      for (int64_t at = 0; at < width; at += kLanes) {
-        const int64_t count = width - at;
-        const Floats bias = load(call.bias[k] + column + at, count);
-        for (int64_t r = 0; r < rows; ++r) {
-          const int64_t place = (row + r) * call.outputs + column + at;
-          Floats value = load(results + r * kPanel + at) + bias;
-          if (before) {
-            store(before + place, value, count);
-            value = gelu<T>(value);
+                                           const float* results, int64_t stride) {
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t at = 0; at < width; at += kLanes) {
+          const int64_t place = (row + r) * call.outputs + column + at, count = width - at;
+          Floats value = load(results + r * stride + at) + load(call.bias[k] + column + at, count);
+          if (slope) {
+            Floats by_value;
+            value = gelu<T>(value, &by_value);
+            store(slope + place, by_value, count);
           }
           store(y + place, value, count);
         }
-      }
     });
   });
 }
@@ -113,27 +112,24 @@ void linear_gradient_of(const LinearGradient& call, const Workers& workers) {
                     call.packed_kernels + item * kernel_size);
   });
   const Products<T> by_inputs = {call.by_y, call.count, call.rows, call.outputs, call.packed_kernels, call.inputs};
+  const T *factors = static_cast<const T*>(call.factors), *added = static_cast<const T*>(call.added);
   T* by_x = static_cast<T*>(call.by_x);
   parallel(workers, by_inputs.blocks() + call.count * x_panels * y_panels, by_inputs.cost(), [&](int64_t item) {
     if (item >= by_inputs.blocks()) {
       item -= by_inputs.blocks();
       return by_kernel_square<T>(call, item / (x_panels * y_panels), item / y_panels % x_panels, item % y_panels);
     }
-    by_inputs.work(item, [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* results) {
+    by_inputs.work(item, [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* results,
+                             int64_t stride) {
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t at = 0; at < width; at += kLanes)
-          store(by_x + (row + r) * call.inputs + column + at, load(results + r * kPanel + at), width - at);
+        for (int64_t at = 0; at < width; at += kLanes) {
+          const int64_t place = (row + r) * call.inputs + column + at, count = width - at;
+          Floats value = load(results + r * stride + at);
+          if (factors) value *= load(factors + place, count);
+          if (added) value += load(added + place, count);
+          store(by_x + place, value, count);
+        }
     });
-  });
-}
-
-template <class T>
-void gelu_gradient_of(const T* before, const T* by_y, T* by_x, int64_t size, const Workers& workers) {
-  constexpr int64_t part = 4096;
-  parallel(workers, parts(size, part), 10 * part, [&](int64_t item) {
-    const int64_t end = (item + 1) * part < size ? (item + 1) * part : size;
-    for (int64_t i = item * part; i < end; i += kLanes)
-      store(by_x + i, load(by_y + i, end - i) * gelu_slope<T>(load(before + i, end - i)), end - i);
   });
 }
 

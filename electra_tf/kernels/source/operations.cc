@@ -112,7 +112,7 @@ const void* input_data(OpKernelContext* context, int number) { return context->i
 // x [..., inputs] -> rows
 int64_t rows_of(const Tensor& x) { return x.dim_size(x.dims() - 1) ? x.NumElements() / x.dim_size(x.dims() - 1) : 0; }
 
-// Inputs: x, N kernels, N biases. Outputs: N y, before.
+// Inputs: x, N kernels, N biases. Outputs: N y, slope.
 class LinearKernel : public Kernel {
  public:
   explicit LinearKernel(OpKernelConstruction* construction) : Kernel(construction) {
@@ -137,8 +137,8 @@ class LinearKernel : public Kernel {
       ELECTRA_OUTPUT(y, i, shape);
       made.y[i] = data<void>(y);
     }
-    ELECTRA_OUTPUT(before, count_, (has_gelu_ ? shape : TensorShape({0})));
-    made.before = has_gelu_ ? data<void>(before) : nullptr;
+    ELECTRA_OUTPUT(slope, count_, (has_gelu_ ? shape : TensorShape({0})));
+    made.slope = has_gelu_ ? data<void>(slope) : nullptr;
     Tensor packed;
     OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_UINT32,
                                                    TensorShape({count_ * packed_units(made.type, made.inputs, made.outputs)}), &packed));
@@ -151,15 +151,22 @@ class LinearKernel : public Kernel {
   bool has_gelu_;
 };
 
-// Inputs: x, N kernels, N by_y. Outputs: by_x, N by_kernel, N by_bias.
+// Inputs: x, N kernels, N by_y, F factors, A added (at most one of each). Outputs: by_x, N by_kernel, N by_bias.
 class LinearGradientKernel : public Kernel {
  public:
   explicit LinearGradientKernel(OpKernelConstruction* construction) : Kernel(construction) {
     OP_REQUIRES_OK(construction, construction->GetAttr("N", &count_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("F", &factors_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("A", &added_));
   }
   void Compute(OpKernelContext* context) override {
     const Tensor &x = context->input(0), &kernel = context->input(1);
     LinearGradient made{};
+    for (int i = 1 + 2 * count_; i < context->num_inputs(); ++i)
+      OP_REQUIRES(context, context->input(i).shape() == x.shape(),
+                  absl::InvalidArgumentError("ElectraLinearGradient: shapes that do not fit."));
+    made.factors = factors_ ? input_data(context, 1 + 2 * count_) : nullptr;
+    made.added = added_ ? input_data(context, 1 + 2 * count_ + factors_) : nullptr;
     made.type = type_of(x.dtype()), made.x = input_data(context, 0), made.count = count_;
     made.rows = rows_of(x), made.inputs = kernel.dim_size(0), made.outputs = kernel.dim_size(1);
     ELECTRA_OUTPUT(by_x, 0, x.shape());
@@ -187,18 +194,7 @@ class LinearGradientKernel : public Kernel {
   }
 
  private:
-  int64_t count_;
-};
-
-class GeluGradientKernel : public Kernel {
- public:
-  using Kernel::Kernel;
-  void Compute(OpKernelContext* context) override {
-    const Tensor& before = context->input(0);
-    ELECTRA_OUTPUT(by_x, 0, (before.shape()));
-    table().gelu_gradient(type_of(before.dtype()), input_data(context, 0), input_data(context, 1), data<void>(by_x),
-                          before.NumElements(), workers_of(context));
-  }
+  int64_t count_, factors_, added_;
 };
 
 class AttentionKernel : public Kernel {
@@ -492,7 +488,7 @@ using tensorflow::shape_inference::InferenceContext;
 #define ELECTRA_TYPE .Attr("T: {float, bfloat16}")
 
 REGISTER_OP("ElectraLinear")
-    .Input("x: T").Input("kernels: N * float").Input("biases: N * float").Output("y: N * T").Output("before: T")
+    .Input("x: T").Input("kernels: N * float").Input("biases: N * float").Output("y: N * T").Output("slope: T")
     .Attr("N: int >= 1") ELECTRA_TYPE.Attr("has_gelu: bool")
     .SetShapeFn([](InferenceContext* c) {
       const int outputs = c->num_outputs() - 1;
@@ -507,9 +503,9 @@ REGISTER_OP("ElectraLinear")
       return absl::OkStatus();
     });
 REGISTER_OP("ElectraLinearGradient")
-    .Input("x: T").Input("kernels: N * float").Input("by_y: N * T")
+    .Input("x: T").Input("kernels: N * float").Input("by_y: N * T").Input("factors: F * T").Input("added: A * T")
     .Output("by_x: T").Output("by_kernels: N * float").Output("by_biases: N * float")
-    .Attr("N: int >= 1") ELECTRA_TYPE
+    .Attr("N: int >= 1").Attr("F: int >= 0").Attr("A: int >= 0") ELECTRA_TYPE
     .SetShapeFn([](InferenceContext* c) {
       const int count = (c->num_outputs() - 1) / 2;
       c->set_output(0, c->input(0));
@@ -519,8 +515,6 @@ REGISTER_OP("ElectraLinearGradient")
       }
       return absl::OkStatus();
     });
-REGISTER_OP("ElectraGeluGradient").Input("before: T").Input("by_y: T").Output("by_x: T") ELECTRA_TYPE
-    .SetShapeFn([](InferenceContext* c) { return electra::like_input(c, 1); });
 REGISTER_OP("ElectraAttention")
     .Input("query: T").Input("key: T").Input("value: T").Input("mask: int32").Input("seed: int32").Input("examples: int64")
     .Output("context: T").Output("log_sums: float").Output("keep: uint8")
@@ -592,7 +586,6 @@ REGISTER_OP("ElectraUpdate")
 #define ELECTRA_KERNEL(name, kernel) REGISTER_KERNEL_BUILDER(Name(name).Device(tensorflow::DEVICE_CPU), electra::kernel)
 ELECTRA_KERNEL("ElectraLinear", LinearKernel);
 ELECTRA_KERNEL("ElectraLinearGradient", LinearGradientKernel);
-ELECTRA_KERNEL("ElectraGeluGradient", GeluGradientKernel);
 ELECTRA_KERNEL("ElectraAttention", AttentionForward);
 ELECTRA_KERNEL("ElectraAttentionGradient", AttentionGradient);
 ELECTRA_KERNEL("ElectraAddNorm", AddNormForward);

@@ -40,17 +40,10 @@ ELECTRA_FUNCTION(add_norm_gradient, AddNorm)
 ELECTRA_FUNCTION(drop, Drop)
 ELECTRA_FUNCTION(guess_gradient, GuessGradient)
 
-void gelu_gradient(Type type, const void* before, const void* by_y, void* by_x, int64_t size, const Workers& workers) {
-#define ELECTRA_OF_gelu(T) \
-  gelu_gradient_of(static_cast<const T*>(before), static_cast<const T*>(by_y), static_cast<T*>(by_x), size, workers)
-  ELECTRA_BY_TYPE(type, ELECTRA_OF_gelu);
-}
-
 }  // namespace
 
 extern const Table ELECTRA_TABLE;
-const Table ELECTRA_TABLE = {kHasBfloat16,  linear,   linear_gradient,   attention, attention_gradient,
-                             gelu_gradient, add_norm, add_norm_gradient, drop,      guess_of,
-                             guess_gradient, square_sums_of, update_of};
+const Table ELECTRA_TABLE = {kHasBfloat16, linear, linear_gradient, attention, attention_gradient, add_norm,
+                             add_norm_gradient, drop, guess_of, guess_gradient, square_sums_of, update_of};
 
 }  // namespace electra

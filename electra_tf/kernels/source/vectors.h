@@ -144,18 +144,13 @@ inline void normal_for(Floats x, Floats* density_factor, Floats* cumulative) {
   normal(x, density_factor, cumulative);
 }
 
+// GELU and its slope.
 template <class T>
-inline Floats gelu(Floats x) {
+inline Floats gelu(Floats x, Floats* slope) {
   Floats factor, cumulative;
   normal_for<T>(x, &factor, &cumulative);
+  *slope = cumulative + x * factor * 0.398942280f;
   return x * cumulative;
-}
-
-template <class T>
-inline Floats gelu_slope(Floats x) {
-  Floats factor, cumulative;
-  normal_for<T>(x, &factor, &cumulative);
-  return cumulative + x * factor * 0.398942280f;
 }
 
 // Where bit i of `bits` is 1, lane i of v; elsewhere 0.
@@ -166,6 +161,18 @@ inline Floats kept(Floats v, uint32_t bits) {
   const Words lane = {1, 2, 4, 8, 16, 32, 64, 128};
   return ((lane & bits) != 0) ? v : Floats{};
 #endif
+}
+
+// Memory of a thread that is kept from call to call.
+inline char* scratch(int64_t bytes) {
+  static thread_local char* memory = nullptr;
+  static thread_local int64_t size = 0;
+  if (bytes > size) {
+    free(memory);
+    memory = static_cast<char*>(aligned_alloc(64, parts(bytes, 64) * 64));
+    size = bytes;
+  }
+  return memory;
 }
 
 // Calls function(begin, end) on parts of [0, items), each part on one thread.
