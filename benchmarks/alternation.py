@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
+SECONDS_BETWEEN_TURNS = 1.0  # the threads of the one before still spin for a while
 MOST_OTHER_LOAD = 0.05  # of all cores; a round in which others took more is dropped
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat after the name in parentheses: session, then the times of a process and of its dead children.
@@ -163,6 +164,7 @@ def take_turns(workers, requests, *, rounds, most_other_load=MOST_OTHER_LOAD, re
     found = collections.defaultdict(list)
     for number in range(1, rounds + 1):
         for worker in workers:
+            time.sleep(SECONDS_BETWEEN_TURNS)
             before, answer = processor_time(worker.session), {}
             for request in requests(worker.name):
                 answer |= worker.ask(**request)

@@ -43,7 +43,8 @@ serve({"turn": turn, "work": work, "hold": hold, "fail": lambda: sys.exit("no mo
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, monkeypatch):
+    monkeypatch.setattr(alternation, "SECONDS_BETWEEN_TURNS", 0.0)
     (tmp_path / "worker.py").write_text(WORKER)
     started = []
 
