@@ -151,11 +151,12 @@ def dropout(values, dice):
     return operation(values)
 
 
-def guess(logits, original_ids, uniforms):
-    """Cross-entropy of each row, with the best guess and one sample.
+def guess(products, bias, original_ids, uniforms):
+    """Cross-entropy of each row of the logits `products + bias`, with the best guess and one sample.
 
     Args:
-        logits: float32 [rows, vocabulary].
+        products: float32 or bfloat16 [rows, vocabulary].
+        bias: float32 [vocabulary].
         original_ids: int32 [rows].
         uniforms: float32 [rows] in [0, 1), one for each sample.
 
@@ -166,15 +167,14 @@ def guess(logits, original_ids, uniforms):
     library = kernels.library()
 
     @tf.custom_gradient
-    def operation(logits):
-        losses, log_sums, sampled, best = library.electra_guess(
-            logits=logits, original=original_ids, uniforms=uniforms)
+    def operation(products, bias):
+        inputs = {"products": products, "bias": bias, "original": original_ids}
+        losses, log_sums, sampled, best = library.electra_guess(**inputs, uniforms=uniforms)
 
         def gradient(by_losses, *_):
-            return library.electra_guess_gradient(
-                logits=logits, original=original_ids, log_sums=log_sums, by_losses=by_losses, T=tf.float32)
+            return library.electra_guess_gradient(**inputs, log_sums=log_sums, by_losses=by_losses)
         return (losses, sampled, best), gradient
-    return operation(logits)
+    return operation(products, tf.convert_to_tensor(bias))
 
 
 def square_sums(gradients):

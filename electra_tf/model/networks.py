@@ -57,12 +57,18 @@ class GeneratorHead(keras.layers.Layer):
 
     def call(self, hidden):
         """[batch, slots, hidden_size] -> float32 [batch, slots, vocabulary_size]."""
+        return self.logits(self.products(hidden), slots=hidden.shape[1] or tf.shape(hidden)[1])
+
+    def products(self, hidden):
+        """What the bias is added to, in the dtype of `hidden`: [batch * slots, vocabulary_size]."""
         hidden = self.norm(gelu(self.dense(hidden)))
         table = tf.cast(self._output_embeddings(), hidden.dtype)
-        flat = tf.matmul(tf.reshape(hidden, [-1, self.config.embedding_size]), table, transpose_b=True)
-        logits = tf.reshape(flat, [tf.shape(hidden)[0], hidden.shape[1] or tf.shape(hidden)[1],
-                                   self.config.vocabulary_size])
-        return tf.cast(logits, tf.float32) + self.output_bias.value
+        return tf.matmul(tf.reshape(hidden, [-1, self.config.embedding_size]), table, transpose_b=True)
+
+    def logits(self, products, *, slots):
+        """float32 [batch, slots, vocabulary_size] of `products`."""
+        products = tf.reshape(products, [-1, slots, self.config.vocabulary_size])
+        return tf.cast(products, tf.float32) + self.output_bias.value
 
 
 class _Network(keras.Model):

@@ -128,22 +128,19 @@ def baseline_head(config, objective, *, dtype):
 
 def masked_guesses(model, rows, *, training):
     """A masked language model's."""
-    logits = model.generator(rows.inputs(rows.masked.token_ids), positions=rows.masked.positions, training=training,
-                             random=rows.source)
+    generator, slots = model.generator, rows.masked.positions.shape[1]
+    states = generator.states(rows.inputs(rows.masked.token_ids), positions=rows.masked.positions, training=training,
+                              random=rows.source)
+    products = generator.head.products(states)
+    logits = generator.head.logits(products, slots=slots)
     if kernels.are_in_use() and not model.objective.label_smoothing and samples_plainly(model.masking):
-        return _fused_guesses(logits, rows)
-    return Guesses(_masked_loss(model, logits, rows), logits)
-
-
-def _fused_guesses(logits, rows):
-    slots, vocabulary_size = logits.shape[1:]
-    uniforms = sample_uniforms(rows.source, slots=slots)
-    losses, sampled_ids, best_ids = (
-        tf.reshape(values, [-1, slots]) for values in operations.guess(
-            tf.reshape(logits, [-1, vocabulary_size]), tf.reshape(rows.masked.original_ids, [-1]),
+        uniforms = sample_uniforms(rows.source, slots=slots)
+        losses, sampled_ids, best_ids = (tf.reshape(values, [-1, slots]) for values in operations.guess(
+            products, generator.head.output_bias, tf.reshape(rows.masked.original_ids, [-1]),
             tf.reshape(uniforms, [-1])))
-    loss_sum = tf.reduce_sum(losses * tf.cast(rows.masked.is_masked, tf.float32))
-    return Guesses(loss_sum, logits, sampled_ids=sampled_ids, best_ids=best_ids)
+        loss_sum = tf.reduce_sum(losses * tf.cast(rows.masked.is_masked, tf.float32))
+        return Guesses(loss_sum, logits, sampled_ids=sampled_ids, best_ids=best_ids)
+    return Guesses(_masked_loss(model, logits, rows), logits)
 
 
 def two_tower_guesses(model, rows, *, training):

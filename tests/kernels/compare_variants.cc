@@ -93,15 +93,17 @@ void sums_with_layer_norm(const Table& table, std::vector<Numbers>* out) {
 
 void guesses_and_updates(const Table& table, std::vector<Numbers>* out) {
   const int64_t rows = 5, vocabulary = 1003;
-  Numbers logits = random_numbers(rows * vocabulary, 1), losses(rows), log_sums(rows), by_logits(logits);
-  for (float& logit : logits) logit *= 4;
+  Numbers products = random_numbers(rows * vocabulary, 1), losses(rows), log_sums(rows), by_products(products);
+  for (float& product : products) product *= 4;
+  const Numbers bias = random_numbers(vocabulary, 4);
+  Numbers by_bias(bias);
   const std::vector<int32_t> original = {1, 2, 3, 1002, 5};
   const Numbers uniforms = {.1f, .5f, .9f, .3f, .7f};
   std::vector<int32_t> sampled(rows), best(rows);
-  table.guess({logits.data(), original.data(), uniforms.data(), rows, vocabulary, losses.data(), log_sums.data(),
-               sampled.data(), best.data()}, workers);
-  table.guess_gradient({kFloat, logits.data(), log_sums.data(), uniforms.data(), original.data(), rows, vocabulary,
-                        by_logits.data()}, workers);
+  table.guess({kFloat, products.data(), bias.data(), original.data(), uniforms.data(), rows, vocabulary, losses.data(),
+               log_sums.data(), sampled.data(), best.data()}, workers);
+  table.guess_gradient({kFloat, products.data(), bias.data(), log_sums.data(), uniforms.data(), original.data(), rows,
+                        vocabulary, by_products.data(), by_bias.data()}, workers);
   const Numbers gradient = random_numbers(vocabulary, 1);
   Numbers weights = random_numbers(vocabulary, 2), momentum = random_numbers(vocabulary, 3), velocity(vocabulary, 0.5f);
   const Update update = {gradient.data(), weights.data(), momentum.data(), velocity.data(), vocabulary,
@@ -110,7 +112,7 @@ void guesses_and_updates(const Table& table, std::vector<Numbers>* out) {
   const float* gradients = gradient.data();
   Numbers sums(1);
   table.square_sums(&gradients, &vocabulary, 1, sums.data(), workers);
-  out->insert(out->end(), {losses, by_logits, Numbers(sampled.begin(), sampled.end()),
+  out->insert(out->end(), {losses, by_products, by_bias, Numbers(sampled.begin(), sampled.end()),
                            Numbers(best.begin(), best.end()), weights, momentum, velocity, sums});
 }
 

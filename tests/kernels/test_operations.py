@@ -142,29 +142,34 @@ def test_dropout_keeps_the_elements_of_the_plain_path(dtype, length, width):
     np.testing.assert_array_equal(tf.cast(tape.gradient(fused, values), tf.float32), tf.cast(plain, tf.float32))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("vocabulary_size", [5, 128, 1000, 30522])
-def test_guesses(vocabulary_size):
+def test_guesses(vocabulary_size, dtype):
     rows, generator = 40, np.random.default_rng(0)
-    logits = random_tensor(0, rows, vocabulary_size) * 3
+    products = tf.cast(random_tensor(0, rows, vocabulary_size) * 3, dtype)
+    bias = random_tensor(1, vocabulary_size)
     original = tf.constant(generator.integers(vocabulary_size, size=rows), tf.int32)
     uniforms = tf.constant(generator.uniform(size=rows), tf.float32)
     weights = tf.constant(generator.integers(2, size=rows), tf.float32)
     answers = []
     for is_fused in (True, False):
         with tf.GradientTape() as tape:
-            tape.watch(logits)
+            tape.watch([products, bias])
             if is_fused:
-                losses, sampled, best = operations.guess(logits, original, uniforms)
+                losses, sampled, best = operations.guess(products, bias, original, uniforms)
                 loss = tf.reduce_sum(losses * weights)
             else:
+                logits = tf.cast(products, tf.float32) + bias
                 loss, _ = masked_language_model_loss(logits[None], original[None], is_masked=weights[None] > 0)
                 sampled, best = sample_tokens(logits[None], uniforms[None])[0], tf.argmax(logits, axis=-1)
-        answers.append((loss, tape.gradient(loss, logits), sampled, best))
-    (loss, gradient, sampled, best), (plain_loss, plain_gradient, plain_sampled, plain_best) = answers
+        answers.append((loss, *tape.gradient(loss, [products, bias]), sampled, best))
+    (loss, by_products, by_bias, *ids), (plain_loss, plain_by_products, plain_by_bias, *plain_ids) = answers
     np.testing.assert_allclose(loss, plain_loss, rtol=1e-6)
-    np.testing.assert_allclose(gradient, plain_gradient, atol=1e-6)
-    np.testing.assert_array_equal(sampled, plain_sampled)
-    np.testing.assert_array_equal(best, plain_best)
+    np.testing.assert_allclose(by_bias, plain_by_bias, atol=1e-6)
+    by_products, plain_by_products = (tf.cast(values, tf.float32) for values in (by_products, plain_by_products))
+    np.testing.assert_allclose(by_products, plain_by_products, atol=1e-6, rtol=0 if dtype == "float32" else 1e-2)
+    for ours, plain in zip(ids, plain_ids, strict=True):
+        np.testing.assert_array_equal(ours, plain)
 
 
 def test_numbers_that_are_not_finite_stay_so():
@@ -172,7 +177,7 @@ def test_numbers_that_are_not_finite_stay_so():
     for dtype in DTYPES:
         outputs = operations.linear(tf.cast(values, dtype), tf.ones([4, 2]), tf.zeros([2]))
         assert np.isnan(np.asarray(tf.cast(outputs, tf.float32))).all()
-    losses, *_ = operations.guess(values[0], tf.constant([0]), tf.constant([0.5]))
+    losses, *_ = operations.guess(values[0], tf.zeros([4]), tf.constant([0]), tf.constant([0.5]))
     assert np.isnan(losses.numpy()).all()
 
 
@@ -191,4 +196,4 @@ def test_shapes_that_do_not_fit_are_refused():
             x=tf.zeros([4, 8]), kernels=[tf.zeros([8, 3])], by_y=[tf.zeros([4, 3])], added=[],
             factors=[tf.zeros([4, 7])])
     with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraGuess"):
-        operations.guess(tf.zeros([1, 4]), tf.constant([4]), tf.constant([0.5]))
+        operations.guess(tf.zeros([1, 4]), tf.zeros([4]), tf.constant([4]), tf.constant([0.5]))

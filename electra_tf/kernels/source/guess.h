@@ -1,4 +1,4 @@
-// The generator's guesses: cross-entropy, the best guess and one sample of each, in three passes over the logits.
+// The generator's guesses: cross-entropy, the best guess and one sample of each, in two passes over the products.
 #pragma once
 #include "vectors.h"
 
@@ -31,17 +31,23 @@ inline int64_t sample_in_block(const float* logits, int64_t begin, int64_t vocab
   return begin + (passed < last ? passed : last);
 }
 
+template <class T>
 inline void guess_row(const Guess& call, int64_t row) {
-  const float* logits = call.logits + row * call.vocabulary;
+  const T* products = static_cast<const T*>(call.products) + row * call.vocabulary;
   const int64_t vocabulary = call.vocabulary, blocks = parts(vocabulary, kSampleBlock);
+  float* logits = reinterpret_cast<float*>(scratch(4 * (vocabulary + kLanes + blocks)));
+  float* ends = logits + vocabulary + kLanes;
   Floats most = all(-3.4e38f);
-  int64_t i = 0;
-  for (; i + kLanes <= vocabulary; i += kLanes) most = larger(most, load(logits + i));
+  for (int64_t i = 0; i < vocabulary; i += kLanes) {
+    const int64_t count = vocabulary - i;
+    const Floats some = load(products + i, count) + load(call.bias + i, count);
+    store(logits + i, some);
+    if (count >= kLanes) most = larger(most, some);
+  }
   float top = largest(most);
-  for (; i < vocabulary; ++i) top = logits[i] > top ? logits[i] : top;
+  for (int64_t i = vocabulary / kLanes * kLanes; i < vocabulary; ++i) top = logits[i] > top ? logits[i] : top;
   int32_t best = 0;
   while (best < vocabulary - 1 && !(logits[best] >= top)) ++best;
-  float* ends = reinterpret_cast<float*>(scratch(4 * blocks));
   float total = 0;
   for (int64_t block = 0; block < blocks; ++block) {
     Floats sums = Floats{};
@@ -60,23 +66,32 @@ inline void guess_row(const Guess& call, int64_t row) {
                                       target - (block ? ends[block - 1] : 0.0f));
 }
 
+template <class T>
 void guess_of(const Guess& call, const Workers& workers) {
-  parallel(workers, call.rows, 10 * call.vocabulary, [&](int64_t row) { guess_row(call, row); });
+  parallel(workers, call.rows, 10 * call.vocabulary, [&](int64_t row) { guess_row<T>(call, row); });
 }
 
+// Columns, so that each thread adds up its own part of the bias' gradient.
 template <class T>
 void guess_gradient_of(const GuessGradient& call, const Workers& workers) {
-  parallel(workers, call.rows, 6 * call.vocabulary, [&](int64_t row) {
-    const float* logits = call.logits + row * call.vocabulary;
-    T* to = static_cast<T*>(call.by_logits) + row * call.vocabulary;
-    const float log_sum = call.log_sums[row], by_loss = call.by_losses[row];
-    for (int64_t i = 0; i < call.vocabulary; i += kLanes) {
-      const int64_t count = call.vocabulary - i;
-      Floats slope = exponential(load(logits + i, count) - log_sum);
-      const int64_t lane = call.original[row] - i;
-      if (lane >= 0 && lane < kLanes) slope[lane] -= 1.0f;
-      store(to + i, slope * by_loss, count);
+  constexpr int64_t part = 1024;
+  parallel(workers, parts(call.vocabulary, part), 8 * part * call.rows, [&](int64_t item) {
+    const int64_t begin = item * part, end = begin + part < call.vocabulary ? begin + part : call.vocabulary;
+    float sums[part] = {};
+    for (int64_t row = 0; row < call.rows; ++row) {
+      const T* products = static_cast<const T*>(call.products) + row * call.vocabulary;
+      T* to = static_cast<T*>(call.by_products) + row * call.vocabulary;
+      const float log_sum = call.log_sums[row], by_loss = call.by_losses[row];
+      for (int64_t i = begin; i < end; i += kLanes) {
+        const int64_t count = end - i, lane = call.original[row] - i;
+        Floats slope = exponential(load(products + i, count) + load(call.bias + i, count) - log_sum);
+        if (lane >= 0 && lane < kLanes) slope[lane] -= 1.0f;
+        slope *= by_loss;
+        store(to + i, slope, count);
+        store(sums + i - begin, load(sums + i - begin) + slope);
+      }
     }
+    std::memcpy(call.by_bias + begin, sums, 4 * (end - begin));
   });
 }
 

@@ -84,9 +84,11 @@ struct Drop {
   bool is_gradient;  // keep is read, not written
 };
 
-// Cross-entropy of guesses with one sample from each distribution.
+// Cross-entropy of guesses with one sample from each distribution; the logits are products + bias.
 struct Guess {
-  const float* logits;  // [rows, vocabulary]
+  Type type;
+  const void* products;  // [rows, vocabulary]
+  const float* bias;     // [vocabulary]
   const int32_t* original;
   const float* uniforms;
   int64_t rows, vocabulary;
@@ -96,10 +98,12 @@ struct Guess {
 
 struct GuessGradient {
   Type type;
-  const float *logits, *log_sums, *by_losses;
+  const void* products;
+  const float *bias, *log_sums, *by_losses;
   const int32_t* original;
   int64_t rows, vocabulary;
-  void* by_logits;
+  void* by_products;
+  float* by_bias;
 };
 
 // One variable of one update: m, v and w in place; see training/optimizer.py.

@@ -378,27 +378,29 @@ class DropGradient : public DropKernel {
 class GuessKernel : public Kernel {
  public:
   using Kernel::Kernel;
-  void Compute(OpKernelContext* context) override {  // logits, original, uniforms
-    const Tensor& logits = context->input(0);
-    const int64_t rows = logits.dim_size(0), vocabulary = logits.dim_size(1);
-    OP_REQUIRES(context, context->input(1).NumElements() == rows && context->input(2).NumElements() == rows,
+  void Compute(OpKernelContext* context) override {  // products, bias, original, uniforms
+    const Tensor& products = context->input(0);
+    const int64_t rows = products.dim_size(0), vocabulary = products.dim_size(1);
+    OP_REQUIRES(context, context->input(1).NumElements() == vocabulary && context->input(2).NumElements() == rows &&
+                             context->input(3).NumElements() == rows,
                 absl::InvalidArgumentError("ElectraGuess: shapes that do not fit."));
-    const auto original = context->input(1).flat<int32_t>();
+    const auto original = context->input(2).flat<int32_t>();
     for (int64_t row = 0; row < rows; ++row)
       OP_REQUIRES(context, original(row) >= 0 && original(row) < vocabulary,
                   absl::InvalidArgumentError("ElectraGuess: a token id past the vocabulary."));
     const TensorShape shape({rows});
     Guess made{};
-    made.logits = logits.flat<float>().data(), made.original = original.data();
-    made.uniforms = context->input(2).flat<float>().data();
+    made.type = type_of(products.dtype()), made.products = input_data(context, 0);
+    made.bias = context->input(1).flat<float>().data(), made.original = original.data();
+    made.uniforms = context->input(3).flat<float>().data();
     made.rows = rows, made.vocabulary = vocabulary;
     ELECTRA_OUTPUT(losses, 0, (shape));
     made.losses = data<float>(losses);
-ELECTRA_OUTPUT(log_sums, 1, (shape));
+    ELECTRA_OUTPUT(log_sums, 1, (shape));
     made.log_sums = data<float>(log_sums);
     ELECTRA_OUTPUT(sampled, 2, (shape));
     made.sampled = data<int32_t>(sampled);
-ELECTRA_OUTPUT(best, 3, (shape));
+    ELECTRA_OUTPUT(best, 3, (shape));
     made.best = data<int32_t>(best);
     table().guess(made, workers_of(context));
   }
@@ -407,12 +409,14 @@ ELECTRA_OUTPUT(best, 3, (shape));
 class GuessGradientKernel : public Kernel {
  public:
   using Kernel::Kernel;
-  void Compute(OpKernelContext* context) override {  // logits, original, log_sums, by_losses
-    const Tensor& logits = context->input(0);
-    ELECTRA_OUTPUT(by_logits, 0, (logits.shape()));
-    table().guess_gradient({type_of(by_logits->dtype()), logits.flat<float>().data(), context->input(2).flat<float>().data(),
-                            context->input(3).flat<float>().data(), context->input(1).flat<int32_t>().data(),
-                            logits.dim_size(0), logits.dim_size(1), data<void>(by_logits)},
+  void Compute(OpKernelContext* context) override {  // products, bias, original, log_sums, by_losses
+    const Tensor& products = context->input(0);
+    ELECTRA_OUTPUT(by_products, 0, (products.shape()));
+    ELECTRA_OUTPUT(by_bias, 1, (context->input(1).shape()));
+    const auto floats = [&](int input) { return context->input(input).flat<float>().data(); };
+    table().guess_gradient({type_of(products.dtype()), input_data(context, 0), floats(1), floats(3), floats(4),
+                            context->input(2).flat<int32_t>().data(), products.dim_size(0), products.dim_size(1),
+                            data<void>(by_products), data<float>(by_bias)},
                            workers_of(context));
   }
 };
@@ -562,15 +566,20 @@ REGISTER_OP("ElectraDropout").Input("x: T").Input("seed: int32").Input("examples
     });
 REGISTER_OP("ElectraDropoutGradient").Input("by_y: T").Input("keep: uint8").Output("by_x: T") ELECTRA_TYPE ELECTRA_DICE
     .SetShapeFn([](InferenceContext* c) { return electra::like_input(c, 1); });
-REGISTER_OP("ElectraGuess").Input("logits: float").Input("original: int32").Input("uniforms: float")
-    .Output("losses: float").Output("log_sums: float").Output("sampled: int32").Output("best: int32")
+REGISTER_OP("ElectraGuess").Input("products: T").Input("bias: float").Input("original: int32").Input("uniforms: float")
+    .Output("losses: float").Output("log_sums: float").Output("sampled: int32").Output("best: int32") ELECTRA_TYPE
     .SetShapeFn([](InferenceContext* c) {
-      for (int i = 0; i < 4; ++i) c->set_output(i, c->input(1));
+      for (int i = 0; i < 4; ++i) c->set_output(i, c->input(2));
       return absl::OkStatus();
     });
-REGISTER_OP("ElectraGuessGradient").Input("logits: float").Input("original: int32").Input("log_sums: float").Input("by_losses: float")
-    .Output("by_logits: T") ELECTRA_TYPE
-    .SetShapeFn([](InferenceContext* c) { return electra::like_input(c, 1); });
+REGISTER_OP("ElectraGuessGradient")
+    .Input("products: T").Input("bias: float").Input("original: int32").Input("log_sums: float").Input("by_losses: float")
+    .Output("by_products: T").Output("by_bias: float") ELECTRA_TYPE
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->input(0));
+      c->set_output(1, c->input(1));
+      return absl::OkStatus();
+    });
 REGISTER_OP("ElectraSquareSums").Input("gradients: N * float").Output("sums: float").Attr("N: int >= 1")
     .SetShapeFn([](InferenceContext* c) {
       c->set_output(0, c->Vector(c->num_inputs()));

@@ -30,6 +30,7 @@ constexpr bool kHasBfloat16 = false;
 #define ELECTRA_OF_add_norm(T) add_norm_of<T>(call, workers)
 #define ELECTRA_OF_add_norm_gradient(T) add_norm_gradient_of<T>(call, workers)
 #define ELECTRA_OF_drop(T) drop_of<T>(call, workers)
+#define ELECTRA_OF_guess(T) guess_of<T>(call, workers)
 #define ELECTRA_OF_guess_gradient(T) guess_gradient_of<T>(call, workers)
 ELECTRA_FUNCTION(linear, Linear)
 ELECTRA_FUNCTION(linear_gradient, LinearGradient)
@@ -38,12 +39,13 @@ ELECTRA_FUNCTION(attention_gradient, Attention)
 ELECTRA_FUNCTION(add_norm, AddNorm)
 ELECTRA_FUNCTION(add_norm_gradient, AddNorm)
 ELECTRA_FUNCTION(drop, Drop)
+ELECTRA_FUNCTION(guess, Guess)
 ELECTRA_FUNCTION(guess_gradient, GuessGradient)
 
 }  // namespace
 
 extern const Table ELECTRA_TABLE;
 const Table ELECTRA_TABLE = {kHasBfloat16, linear, linear_gradient, attention, attention_gradient, add_norm,
-                             add_norm_gradient, drop, guess_of, guess_gradient, square_sums_of, update_of};
+                             add_norm_gradient, drop, guess, guess_gradient, square_sums_of, update_of};
 
 }  // namespace electra
