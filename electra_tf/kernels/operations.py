@@ -31,6 +31,28 @@ def linear(inputs, kernel, bias):
     return operation(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
 
 
+def times_table(inputs, table):
+    """`inputs @ table'`: how well each row goes with each piece of an embedding table.
+
+    Args:
+        inputs: float32 or bfloat16 [rows, width].
+        table: float32 [pieces, width]; rounded to the dtype of `inputs` before the product.
+
+    Returns:
+        [rows, pieces] in the dtype of `inputs`; its gradient of the table is float32.
+    """
+    @tf.custom_gradient
+    def operation(inputs, table):
+        (outputs,), _ = kernels.library().electra_linear(
+            x=inputs, kernels=[table], biases=[], has_gelu=False, is_transposed=True)
+
+        def gradient(upstream):
+            by_inputs, (by_table,), _ = _linear_gradient(inputs, [table], [upstream], biases=0, is_transposed=True)
+            return by_inputs, by_table
+        return outputs, gradient
+    return operation(inputs, tf.convert_to_tensor(table))
+
+
 def three_linear(inputs, kernels_, biases):
     """`linear` of the same inputs with three kernels of one shape: query, key and value.
 
@@ -79,10 +101,11 @@ def feed_forward(inputs, kernels_, biases):
     return operation(inputs, *(tf.convert_to_tensor(weights) for weights in (*kernels_, *biases)))
 
 
-def _linear_gradient(inputs, kernels_, upstream, *, factors=(), added=()):
+def _linear_gradient(inputs, kernels_, upstream, *, factors=(), added=(), biases=None, is_transposed=False):
     """(gradient of the inputs * factors + added, list of kernels' gradients, list of biases' gradients)."""
     return kernels.library().electra_linear_gradient(
-        x=inputs, kernels=kernels_, by_y=upstream, factors=list(factors), added=list(added))
+        x=inputs, kernels=kernels_, by_y=upstream, factors=list(factors), added=list(added),
+        B=len(kernels_) if biases is None else biases, is_transposed=is_transposed)
 
 
 def attention(query, key, value, mask, *, heads, dropout):

@@ -3,8 +3,10 @@
 import keras
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.config import replace
 from electra_tf.errors import InputError
+from electra_tf.kernels import operations
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
 from electra_tf.model.layers import LayerNorm, activation_of, dense, gelu, initial_weights
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
@@ -52,7 +54,8 @@ class GeneratorHead(keras.layers.Layer):
             name="output_bias", shape=(self.config.vocabulary_size,), initializer="zeros", autocast=False)
         if not self.config.has_tied_output:
             table = self.add_weight(name="output_embeddings", initializer=initial_weights(self.config),
-                                    shape=(self.config.vocabulary_size, self.config.embedding_size))
+                                    shape=(self.config.vocabulary_size, self.config.embedding_size),
+                                    autocast=False)
             self._output_embeddings = lambda: table
 
     def call(self, hidden):
@@ -61,9 +64,10 @@ class GeneratorHead(keras.layers.Layer):
 
     def products(self, hidden):
         """What the bias is added to, in the dtype of `hidden`: [batch * slots, vocabulary_size]."""
-        hidden = self.norm(gelu(self.dense(hidden)))
-        table = tf.cast(self._output_embeddings(), hidden.dtype)
-        return tf.matmul(tf.reshape(hidden, [-1, self.config.embedding_size]), table, transpose_b=True)
+        hidden = tf.reshape(self.norm(gelu(self.dense(hidden))), [-1, self.config.embedding_size])
+        if kernels.are_in_use():
+            return operations.times_table(hidden, self._output_embeddings())
+        return tf.matmul(hidden, tf.cast(self._output_embeddings(), hidden.dtype), transpose_b=True)
 
     def logits(self, products, *, slots):
         """float32 [batch, slots, vocabulary_size] of `products`."""

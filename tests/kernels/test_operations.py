@@ -55,6 +55,15 @@ def plain_linear(x, kernel, bias):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(40, 64, 300), (100, 33, 71), (1, 8, 5), (70, 24, 2501)])
+def test_product_with_an_embedding_table(dtype, shape):
+    rows, width, pieces = shape
+    assert_equal_with_gradients(
+        operations.times_table, lambda x, table: tf.matmul(x, tf.cast(table, x.dtype), transpose_b=True),
+        [random_tensor(0, rows, width, dtype=dtype), random_tensor(1, pieces, width)], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(2, 40, 64, 128), (1, 50, 33, 70), (3, 1, 7, 5)])
 def test_two_layers_with_gelu_between_them_and_the_residual(dtype, shape):
     batch, length, hidden, intermediate = shape
@@ -193,7 +202,7 @@ def test_shapes_that_do_not_fit_are_refused():
         operations.linear(tf.zeros([2, 4, 8]), tf.ones([7, 3]), tf.zeros([3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraLinearGradient"):
         kernels.library().electra_linear_gradient(
-            x=tf.zeros([4, 8]), kernels=[tf.zeros([8, 3])], by_y=[tf.zeros([4, 3])], added=[],
+            x=tf.zeros([4, 8]), kernels=[tf.zeros([8, 3])], by_y=[tf.zeros([4, 3])], added=[], B=1,
             factors=[tf.zeros([4, 7])])
     with pytest.raises(tf.errors.InvalidArgumentError, match="ElectraGuess"):
         operations.guess(tf.zeros([1, 4]), tf.zeros([4]), tf.constant([4]), tf.constant([0.5]))

@@ -22,11 +22,13 @@ struct Dice {
 
 constexpr int64_t kMostKernels = 3;  // query, key and value are products of the same rows
 
-// y[i][rows, outputs] = activation(x[rows, inputs] kernel[i][inputs, outputs] + bias[i])
+// y[i][rows, outputs] = activation(x[rows, inputs] kernel[i][inputs, outputs] + bias[i]); a transposed kernel is
+// [outputs, inputs], as an embedding table that is used as output matrix.
 struct Linear {
   Type type;
+  bool is_transposed;
   const void* x;
-  const float *kernel[kMostKernels], *bias[kMostKernels];
+  const float *kernel[kMostKernels], *bias[kMostKernels];  // bias: or null
   void* y[kMostKernels];
   void* slope;  // of GELU where it was taken, in `type`; null without activation; with one kernel only
   int64_t count, rows, inputs, outputs;
@@ -35,10 +37,11 @@ struct Linear {
 
 struct LinearGradient {
   Type type;
+  bool is_transposed;
   const void *x, *by_y[kMostKernels];
   const float* kernel[kMostKernels];
   void* by_x;
-  float *by_kernel[kMostKernels], *by_bias[kMostKernels];
+  float *by_kernel[kMostKernels], *by_bias[kMostKernels];  // by_bias: or null
   const void *factors, *added;  // by_x is multiplied with the first and the second is added; in `type`, or null
   int64_t count, rows, inputs, outputs;
   uint32_t *packed_kernels, *packed_x, *packed_by_y;  // the first and the last hold all kernels' parts

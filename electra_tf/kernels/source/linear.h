@@ -53,8 +53,10 @@ template <class T>
 void linear_of(const Linear& call, const Workers& workers) {
   const int64_t panels = parts(call.outputs, kPanel), size = units<T>(call.inputs) * kPanel;
   parallel(workers, call.count * panels, 2 * size, [&](int64_t item) {
-    pack_rows<T>(call.kernel[item / panels], call.inputs, call.outputs, call.outputs, item % panels,
-                 call.packed + item * size);
+    const float* kernel = call.kernel[item / panels];
+    uint32_t* packed = call.packed + item * size;
+    if (call.is_transposed) return pack_columns<T>(kernel, call.inputs, call.outputs, call.inputs, item % panels, packed);
+    pack_rows<T>(kernel, call.inputs, call.outputs, call.outputs, item % panels, packed);
   });
   const Products<T> products = {&call.x, 1, call.rows, call.inputs, nullptr, call.outputs};
   T* slope = static_cast<T*>(call.slope);
@@ -68,7 +70,8 @@ void linear_of(const Linear& call, const Workers& workers) {
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t at = 0; at < width; at += kLanes) {
           const int64_t place = (row + r) * call.outputs + column + at, count = width - at;
-          Floats value = load(results + r * stride + at) + load(call.bias[k] + column + at, count);
+          Floats value = load(results + r * stride + at);
+          if (call.bias[k]) value += load(call.bias[k] + column + at, count);
           if (slope) {
             Floats by_value;
             value = gelu<T>(value, &by_value);
@@ -80,19 +83,24 @@ void linear_of(const Linear& call, const Workers& workers) {
   });
 }
 
-// One square of by_kernel [inputs, outputs] = x' by_y.
+// The square of by_kernel = x' by_y, or by_y' x, in which panel i of x meets panel j of by_y.
 template <class T>
 inline void by_kernel_square(const LinearGradient& call, int64_t k, int64_t i, int64_t j) {
   const int64_t all_units = units<T>(call.rows), size = all_units * kPanel, y_panels = parts(call.outputs, kPanel);
   alignas(64) float results[kPanel * kPanel];
-  const int64_t count = call.inputs - i * kPanel < kPanel ? call.inputs - i * kPanel : kPanel;
-  const int64_t width = call.outputs - j * kPanel < kPanel ? call.outputs - j * kPanel : kPanel;
+  const int64_t x_columns = call.inputs - i * kPanel < kPanel ? call.inputs - i * kPanel : kPanel;
+  const int64_t y_columns = call.outputs - j * kPanel < kPanel ? call.outputs - j * kPanel : kPanel;
+  const uint32_t *left = call.packed_x + i * size, *right = call.packed_by_y + (k * y_panels + j) * size;
+  int64_t rows = x_columns, width = y_columns, stride = call.outputs, place = i * kPanel * stride + j * kPanel;
+  if (call.is_transposed) {
+    left = right, right = call.packed_x + i * size;
+    rows = y_columns, width = x_columns, stride = call.inputs, place = j * kPanel * stride + i * kPanel;
+  }
   for (int64_t unit = 0; unit < all_units; unit += kDepth)
-    multiply_panel<T>({call.packed_x + i * size + unit * kPanel, 1, kPanel}, count,
-                      call.packed_by_y + (k * y_panels + j) * size + unit * kPanel,
+    multiply_panel<T>({left + unit * kPanel, 1, kPanel}, rows, right + unit * kPanel,
                       all_units - unit < kDepth ? all_units - unit : kDepth, width, results, kPanel, unit > 0);
-  for (int64_t r = 0; r < count; ++r)
-    std::memcpy(call.by_kernel[k] + (i * kPanel + r) * call.outputs + j * kPanel, results + r * kPanel, width * 4);
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(call.by_kernel[k] + place + r * stride, results + r * kPanel, width * 4);
 }
 
 template <class T>
@@ -108,8 +116,10 @@ void linear_gradient_of(const LinearGradient& call, const Workers& workers) {
       return pack_rows<T>(static_cast<const T*>(call.by_y[item / y_panels]), call.rows, call.outputs, call.outputs,
                           item % y_panels, call.packed_by_y + item * size, call.by_bias[item / y_panels]);
     item -= call.count * y_panels;
-    pack_columns<T>(call.kernel[item / x_panels], call.outputs, call.inputs, call.outputs, item % x_panels,
-                    call.packed_kernels + item * kernel_size);
+    const float* kernel = call.kernel[item / x_panels];
+    uint32_t* packed = call.packed_kernels + item * kernel_size;
+    if (call.is_transposed) return pack_rows<T>(kernel, call.outputs, call.inputs, call.inputs, item % x_panels, packed);
+    pack_columns<T>(kernel, call.outputs, call.inputs, call.outputs, item % x_panels, packed);
   });
   const Products<T> by_inputs = {call.by_y, call.count, call.rows, call.outputs, call.packed_kernels, call.inputs};
   const T *factors = static_cast<const T*>(call.factors), *added = static_cast<const T*>(call.added);

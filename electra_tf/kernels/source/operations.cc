@@ -112,28 +112,31 @@ const void* input_data(OpKernelContext* context, int number) { return context->i
 // x [..., inputs] -> rows
 int64_t rows_of(const Tensor& x) { return x.dim_size(x.dims() - 1) ? x.NumElements() / x.dim_size(x.dims() - 1) : 0; }
 
-// Inputs: x, N kernels, N biases. Outputs: N y, slope.
+// Inputs: x, N kernels, N biases or none. Outputs: N y, slope.
 class LinearKernel : public Kernel {
  public:
   explicit LinearKernel(OpKernelConstruction* construction) : Kernel(construction) {
     OP_REQUIRES_OK(construction, construction->GetAttr("N", &count_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("B", &biases_));
     OP_REQUIRES_OK(construction, construction->GetAttr("has_gelu", &has_gelu_));
-    OP_REQUIRES(construction, count_ <= kMostKernels && !(has_gelu_ && count_ > 1),
-                absl::InvalidArgumentError("ElectraLinear: at most three kernels, and one with GELU."));
+    OP_REQUIRES_OK(construction, construction->GetAttr("is_transposed", &is_transposed_));
+    OP_REQUIRES(construction, count_ <= kMostKernels && !(has_gelu_ && count_ > 1) && (!biases_ || biases_ == count_),
+                absl::InvalidArgumentError("ElectraLinear: at most three kernels, one with GELU, and as many biases."));
   }
   void Compute(OpKernelContext* context) override {
     const Tensor &x = context->input(0), &kernel = context->input(1);
     Linear made{};
     made.type = type_of(x.dtype()), made.x = input_data(context, 0), made.count = count_;
-    made.rows = rows_of(x), made.inputs = kernel.dim_size(0), made.outputs = kernel.dim_size(1);
+    made.is_transposed = is_transposed_;
+    made.rows = rows_of(x), made.inputs = kernel.dim_size(is_transposed_), made.outputs = kernel.dim_size(!is_transposed_);
     TensorShape shape = x.shape();
     shape.set_dim(x.dims() - 1, made.outputs);
     for (int64_t i = 0; i < count_; ++i) {
-      const Tensor& bias = context->input(1 + count_ + i);
       OP_REQUIRES(context, x.dim_size(x.dims() - 1) == made.inputs && context->input(1 + i).shape() == kernel.shape() &&
-                               bias.NumElements() == made.outputs,
+                               (!biases_ || context->input(1 + count_ + i).NumElements() == made.outputs),
                   absl::InvalidArgumentError("ElectraLinear: shapes that do not fit."));
-      made.kernel[i] = context->input(1 + i).flat<float>().data(), made.bias[i] = bias.flat<float>().data();
+      made.kernel[i] = context->input(1 + i).flat<float>().data();
+      made.bias[i] = biases_ ? context->input(1 + count_ + i).flat<float>().data() : nullptr;
       ELECTRA_OUTPUT(y, i, shape);
       made.y[i] = data<void>(y);
     }
@@ -147,17 +150,19 @@ class LinearKernel : public Kernel {
   }
 
  private:
-  int64_t count_;
-  bool has_gelu_;
+  int64_t count_, biases_;
+  bool has_gelu_, is_transposed_;
 };
 
-// Inputs: x, N kernels, N by_y, F factors, A added (at most one of each). Outputs: by_x, N by_kernel, N by_bias.
+// Inputs: x, N kernels, N by_y, F factors, A added (at most one of each). Outputs: by_x, N by_kernel, B by_bias (N or 0).
 class LinearGradientKernel : public Kernel {
  public:
   explicit LinearGradientKernel(OpKernelConstruction* construction) : Kernel(construction) {
     OP_REQUIRES_OK(construction, construction->GetAttr("N", &count_));
     OP_REQUIRES_OK(construction, construction->GetAttr("F", &factors_));
     OP_REQUIRES_OK(construction, construction->GetAttr("A", &added_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("B", &biases_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("is_transposed", &is_transposed_));
   }
   void Compute(OpKernelContext* context) override {
     const Tensor &x = context->input(0), &kernel = context->input(1);
@@ -168,18 +173,20 @@ class LinearGradientKernel : public Kernel {
     made.factors = factors_ ? input_data(context, 1 + 2 * count_) : nullptr;
     made.added = added_ ? input_data(context, 1 + 2 * count_ + factors_) : nullptr;
     made.type = type_of(x.dtype()), made.x = input_data(context, 0), made.count = count_;
-    made.rows = rows_of(x), made.inputs = kernel.dim_size(0), made.outputs = kernel.dim_size(1);
+    made.is_transposed = is_transposed_;
+    made.rows = rows_of(x), made.inputs = kernel.dim_size(is_transposed_), made.outputs = kernel.dim_size(!is_transposed_);
     ELECTRA_OUTPUT(by_x, 0, x.shape());
     made.by_x = data<void>(by_x);
     for (int64_t i = 0; i < count_; ++i) {
       made.kernel[i] = context->input(1 + i).flat<float>().data(), made.by_y[i] = input_data(context, 1 + count_ + i);
       ELECTRA_OUTPUT(by_kernel, 1 + i, kernel.shape());
+      made.by_kernel[i] = data<float>(by_kernel);
+      if (made.rows == 0) std::memset(made.by_kernel[i], 0, by_kernel->TotalBytes());
+    }
+    for (int64_t i = 0; i < biases_; ++i) {
       ELECTRA_OUTPUT(by_bias, 1 + count_ + i, TensorShape({made.outputs}));
-      made.by_kernel[i] = data<float>(by_kernel), made.by_bias[i] = data<float>(by_bias);
-      if (made.rows == 0) {
-        std::memset(made.by_kernel[i], 0, by_kernel->TotalBytes());
-        std::memset(made.by_bias[i], 0, by_bias->TotalBytes());
-      }
+      made.by_bias[i] = data<float>(by_bias);
+      if (made.rows == 0) std::memset(made.by_bias[i], 0, by_bias->TotalBytes());
     }
     if (made.rows == 0) return;
     const int64_t sizes[3] = {count_ * packed_units(made.type, made.outputs, made.inputs),
@@ -194,7 +201,8 @@ class LinearGradientKernel : public Kernel {
   }
 
  private:
-  int64_t count_, factors_, added_;
+  int64_t count_, factors_, added_, biases_;
+  bool is_transposed_;
 };
 
 class AttentionKernel : public Kernel {
@@ -492,15 +500,17 @@ using tensorflow::shape_inference::InferenceContext;
 #define ELECTRA_TYPE .Attr("T: {float, bfloat16}")
 
 REGISTER_OP("ElectraLinear")
-    .Input("x: T").Input("kernels: N * float").Input("biases: N * float").Output("y: N * T").Output("slope: T")
-    .Attr("N: int >= 1") ELECTRA_TYPE.Attr("has_gelu: bool")
+    .Input("x: T").Input("kernels: N * float").Input("biases: B * float").Output("y: N * T").Output("slope: T")
+    .Attr("N: int >= 1").Attr("B: int >= 0") ELECTRA_TYPE.Attr("has_gelu: bool").Attr("is_transposed: bool = false")
     .SetShapeFn([](InferenceContext* c) {
       const int outputs = c->num_outputs() - 1;
       for (int i = 0; i < outputs; ++i) {
         c->set_output(i, c->UnknownShape());
         if (!c->RankKnown(c->input(0)) || !c->RankKnown(c->input(1))) continue;
         tensorflow::shape_inference::ShapeHandle shape;
-        TF_RETURN_IF_ERROR(c->ReplaceDim(c->input(0), -1, c->Dim(c->input(1), 1), &shape));
+        bool is_transposed;
+        TF_RETURN_IF_ERROR(c->GetAttr("is_transposed", &is_transposed));
+        TF_RETURN_IF_ERROR(c->ReplaceDim(c->input(0), -1, c->Dim(c->input(1), !is_transposed), &shape));
         c->set_output(i, shape);
       }
       c->set_output(outputs, c->UnknownShape());
@@ -508,15 +518,14 @@ REGISTER_OP("ElectraLinear")
     });
 REGISTER_OP("ElectraLinearGradient")
     .Input("x: T").Input("kernels: N * float").Input("by_y: N * T").Input("factors: F * T").Input("added: A * T")
-    .Output("by_x: T").Output("by_kernels: N * float").Output("by_biases: N * float")
-    .Attr("N: int >= 1").Attr("F: int >= 0").Attr("A: int >= 0") ELECTRA_TYPE
+    .Output("by_x: T").Output("by_kernels: N * float").Output("by_biases: B * float")
+    .Attr("N: int >= 1").Attr("B: int >= 0").Attr("F: int >= 0").Attr("A: int >= 0") ELECTRA_TYPE
+    .Attr("is_transposed: bool = false")
     .SetShapeFn([](InferenceContext* c) {
-      const int count = (c->num_outputs() - 1) / 2;
+      int count;
+      TF_RETURN_IF_ERROR(c->GetAttr("N", &count));
       c->set_output(0, c->input(0));
-      for (int i = 0; i < count; ++i) {
-        c->set_output(1 + i, c->input(1));
-        c->set_output(1 + count + i, c->UnknownShapeOfRank(1));
-      }
+      for (int i = 1; i < c->num_outputs(); ++i) c->set_output(i, i <= count ? c->input(1) : c->UnknownShapeOfRank(1));
       return absl::OkStatus();
     });
 REGISTER_OP("ElectraAttention")
