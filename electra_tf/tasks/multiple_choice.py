@@ -38,6 +38,53 @@ class EncodedChoices(EncodedTexts):
         return features
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The answer for one text: endings[place], and the probability of each ending."""
+
+    place: int
+    ending: str
+    probabilities: tuple
+
+
+def encode_choices(encode, x, *, num_choices):
+    """Texts with all their endings.
+
+    Args:
+        encode: function of columns (texts, endings), lists of str -> EncodedTexts.
+        x: list of (text, endings).
+        num_choices: how many endings each text must have; None for equally many.
+
+    Returns:
+        EncodedChoices.
+
+    Raises:
+        InputError: another number of endings.
+
+    >>> encode_choices(encode, [("the glass fell", ("it broke", "it sang"))], num_choices=2).choice_lengths   # [[7, 7]]
+    """
+    counts = {len(endings) for _, endings in x}
+    expected = {num_choices} if num_choices else counts
+    if counts - expected or len(counts) > 1:
+        raise InputError(f"texts have {', '.join(map(str, sorted(counts)))} endings; expected "
+                         f"{num_choices or 'equally many'} for each.")
+    choices = counts.pop() if counts else num_choices or 2
+    flat = encode(([text for text, endings in x for _ in endings], [ending for _, endings in x for ending in endings]))
+    lengths = flat.lengths.reshape(-1, choices)
+    shape = (len(lengths), choices, flat.token_ids.shape[1])
+    return EncodedChoices(flat.token_ids.reshape(shape), flat.segment_ids.reshape(shape),
+                          lengths.max(axis=1, initial=0), lengths)
+
+
+def best_choices(x, probabilities):
+    """A Choice for each (text, endings), from float [texts, choices].
+
+    >>> best_choices([("the glass fell", ("it broke", "it sang"))], [[0.9, 0.1]])[0].ending   # 'it broke'
+    """
+    return [Choice(place := int(np.argmax(shares)), endings[place], tuple(map(float, shares)))
+            for (_, endings), shares in zip(x, probabilities, strict=True)]
+
+
 @keras.saving.register_keras_serializable(package="electra_tf")
 class ElectraMultipleChoice(FirstTokenTask):
     """Chooses the ending that fits a text best.
@@ -57,6 +104,7 @@ class ElectraMultipleChoice(FirstTokenTask):
 
     KIND = "multiple_choice"
     HEAD_SETTINGS = ("num_choices",)
+    feature_rank = EncodedChoices.feature_rank
 
     def __init__(self, encoder, *, num_choices=None, **kwargs):
         if num_choices is not None and num_choices < 2:
@@ -82,18 +130,8 @@ class ElectraMultipleChoice(FirstTokenTask):
         """EncodedChoices of a list of (text, endings)."""
         if self.preprocessor is None:
             raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
-        counts = {len(endings) for _, endings in x}
-        expected = {self.num_choices} if self.num_choices else counts
-        if counts - expected or len(counts) > 1:
-            raise InputError(f"texts have {', '.join(map(str, sorted(counts)))} endings; expected "
-                             f"{self.num_choices or 'equally many'} for each.")
-        choices = counts.pop() if counts else self.num_choices or 2
-        flat = encode_texts(self.preprocessor, ([text for text, endings in x for _ in endings],
-                                                [ending for _, endings in x for ending in endings]))
-        lengths = flat.lengths.reshape(-1, choices)
-        shape = (len(lengths), choices, flat.token_ids.shape[1])
-        return EncodedChoices(flat.token_ids.reshape(shape), flat.segment_ids.reshape(shape),
-                              lengths.max(axis=1, initial=0), lengths)
+        return encode_choices(lambda columns: encode_texts(self.preprocessor, columns), x,
+                              num_choices=self.num_choices)
 
     def label_numbers(self, y):
         """The place of the right ending, int32 [examples]."""
@@ -106,6 +144,10 @@ class ElectraMultipleChoice(FirstTokenTask):
     def answers(self, logits):
         """The probability of each ending, float32 [batch, choices]."""
         return tf.nn.softmax(logits)
+
+    def served_outputs(self, logits):
+        """What an export returns for logits: name -> tensor."""
+        return {"probabilities": self.answers(logits), "logits": logits}
 
     def answer_width(self, encoded):
         return encoded.token_ids.shape[1]

@@ -14,6 +14,7 @@ from electra_tf.objective.random_bits import RandomSource
 from electra_tf.tasks.augmentation import augmenter
 from electra_tf.tasks.keras_metrics import ScoreMetric
 from electra_tf.tasks.text_batches import (
+    EncodedTexts,
     encode_texts,
     evaluation_dataset,
     evaluation_order,
@@ -37,6 +38,8 @@ class TextTask(keras.Model):
     settings = FineTuningConfig()
     # Whether labels belong to whole texts, so that their tokens may be changed in training.
     labels_whole_texts = False
+    # Of token_ids: [batch, length] for most.
+    feature_rank = EncodedTexts.feature_rank
     _makes_optimizer = True
     _augment = None
 

@@ -7,17 +7,17 @@ from electra_tf.config import FineTuningConfig, from_dict, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights, unpack_inputs
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
-from electra_tf.tasks.question_answering.best_answers import best_answers
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_files import Answer, nearest_place
+from electra_tf.tasks.question_answering.question_reader import QuestionReader
 from electra_tf.tasks.question_answering.span_head import (
     QuestionAnsweringHead,
     SpanBeam,
     answer_places,
     question_answering_losses,
 )
-from electra_tf.tasks.question_answering.windows import encode_windows, pieces_of, window_labels
-from electra_tf.tasks.text_batches import evaluation_dataset, evaluation_order, text_columns
+from electra_tf.tasks.question_answering.windows import pieces_of, window_labels
+from electra_tf.tasks.text_batches import evaluation_dataset, evaluation_order
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
@@ -26,7 +26,6 @@ from electra_tf.text.tokenizer import Tokenizer
 _SEQUENCE_LENGTH = 512
 # In a model folder the two independent ends are one layer, as in Hugging Face's folders.
 _SPANS = "spans/"
-_EVEN_ODDS = 0.5
 
 
 @keras.saving.register_keras_serializable(package="electra_tf")
@@ -131,19 +130,19 @@ class ElectraQuestionAnswerer(TextTask):
         beams = keras.Model.predict(self, evaluation_dataset(encoded, batch_size=batch_size), **kwargs)
         place_of = np.argsort(evaluation_order(encoded))
         beams = SpanBeam(**{name: values[place_of] for name, values in beams.items()})
-        threshold = _EVEN_ODDS if self.no_answer_threshold is None else self.no_answer_threshold
-        return best_answers(beams, encoded, has_classifier=self.options.answerability != "none",
-                            no_answer_threshold=threshold, n_best=self.options.n_best,
-                            max_answer_length=self.options.max_answer_length)
+        return self._reader.answers(encoded, beams)
 
     def encode(self, x):
         """EncodedWindows of (questions, contexts)."""
         if self.tokenizer is None:
             raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
-        questions, contexts = (list(map(_decoded, column)) for column in text_columns(x, pairs=True))
-        return encode_windows(self.tokenizer, questions, contexts, stride=self.options.stride,
-                              sequence_length=self.preprocessor.sequence_length,
-                              max_question_length=self.options.max_question_length)
+        return self._reader.encode(x)
+
+    @property
+    def _reader(self):
+        # Made anew each time, because the threshold is set after training.
+        return QuestionReader(self.tokenizer, self.preprocessor and self.preprocessor.sequence_length, self.options,
+                              self.no_answer_threshold)
 
     def labels_of(self, windows, answers, *, is_impossible):
         """What the rows teach.
@@ -177,6 +176,10 @@ class ElectraQuestionAnswerer(TextTask):
     def answers(self, logits):
         """The arrays of a SpanBeam by name."""
         return logits._asdict()
+
+    def served_outputs(self, beam):
+        """What an export returns for a SpanBeam: name -> tensor."""
+        return beam._asdict()
 
     def default_metrics(self):
         return []
@@ -253,10 +256,6 @@ class ElectraQuestionAnswerer(TextTask):
 
 def _together(questions, contexts):
     return questions if contexts is None else (questions, contexts)
-
-
-def _decoded(text):
-    return text.decode("utf-8", errors="ignore") if isinstance(text, bytes) else text
 
 
 def _answer_of(value, context, where):

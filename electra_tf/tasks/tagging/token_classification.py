@@ -10,20 +10,16 @@ from electra_tf.files import some_names
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
 from electra_tf.tasks.tagging.options import LABEL_PIECES
-from electra_tf.tasks.tagging.tag_decoding import TagDecoder
 from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, SCHEMES, scheme_of_labels
-from electra_tf.tasks.tagging.tagged_text import split_texts, tagged_text
 from electra_tf.tasks.tagging.tagging_loss import WordAccuracy, tagging_losses
-from electra_tf.tasks.tagging.word_windows import encode_sentences, piece_labels, word_means
+from electra_tf.tasks.tagging.text_tagger import TextTagger
+from electra_tf.tasks.tagging.word_windows import piece_labels
 from electra_tf.tasks.task_folder import require_task_folder
 from electra_tf.tasks.text_batches import PieceLabels, evaluation_dataset, evaluation_order
 from electra_tf.tasks.text_classification import checked_names
 from electra_tf.tasks.text_task import TextTask
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
-
-# Log-probability of the tags that a word without pieces cannot have; finite, so that some sequence is always possible.
-_IMPOSSIBLE = -1e6
 
 
 @keras.saving.register_keras_serializable(package="electra_tf")
@@ -61,8 +57,9 @@ class ElectraTokenClassifier(TextTask):
         self.label_pieces, self.stride, self.segment_id = label_pieces, stride, segment_id
         self.empty_word_tag = empty_word_tag or (OUTSIDE if OUTSIDE in self.labels else self.labels[0])
         self._check()
-        self._decode = TagDecoder(self.labels, self.scheme)
-        self._tokenizer = None if preprocessor is None else Tokenizer(preprocessor.vocabulary)
+        self._tagger = TextTagger(
+            None if preprocessor is None else Tokenizer(preprocessor.vocabulary), **self.head_settings(),
+            sequence_length=None if preprocessor is None else preprocessor.sequence_length)
         self.classifier = keras.layers.Dense(
             len(self.labels), kernel_initializer="glorot_uniform", name="classifier", dtype=self.dtype_policy)
         self.classifier.build((None, None, encoder.config.hidden_size))
@@ -100,22 +97,16 @@ class ElectraTokenClassifier(TextTask):
         """Log-probabilities float32 [batch, length, labels]."""
         return tf.nn.log_softmax(logits)
 
+    def served_outputs(self, logits):
+        """What an export returns for logits: name -> tensor."""
+        return {"probabilities": tf.nn.softmax(logits), "logits": logits}
+
     def default_metrics(self):
         return [WordAccuracy()]
 
     def encode(self, x):
         """EncodedWords of texts, or of lists of words, as for `fit`."""
-        return self._encode_sources(self._split(x))
-
-    def _split(self, x):
-        if self.preprocessor is None:
-            raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
-        return split_texts(x, self.preprocessor.vocabulary.settings)
-
-    def _encode_sources(self, sources):
-        return encode_sentences(
-            [source.words for source in sources], self._tokenizer, segment_id=self.segment_id, stride=self.stride,
-            sequence_length=self.preprocessor.sequence_length)
+        return self._tagger.encode(self._tagger.split(x))
 
     def label_numbers(self, y):
         """Tags by name, a list for each sentence -> int32 [words of all sentences].
@@ -165,10 +156,8 @@ class ElectraTokenClassifier(TextTask):
         """
         if isinstance(x, tf.data.Dataset):
             return super().predict(x, **kwargs)
-        sources = self._split(x)
-        answers = self.tag_encoded(self._encode_sources(sources), batch_size=batch_size)
-        return [tagged_text(source, tags, probabilities, scheme=self.scheme)
-                for source, (tags, probabilities) in zip(sources, answers, strict=True)]
+        sources = self._tagger.split(x)
+        return self._tagger.tagged(sources, self.tag_encoded(self._tagger.encode(sources), batch_size=batch_size))
 
     def tag_encoded(self, encoded, *, batch_size=64):
         """The likeliest well-formed tags of EncodedWords.
@@ -176,14 +165,7 @@ class ElectraTokenClassifier(TextTask):
         Returns:
             List of (tags, their probabilities) for each sentence; the probability of a word without pieces is None.
         """
-        scores = self.predict_encoded(encoded, batch_size=batch_size)
-        answers = []
-        for rows, is_empty in zip(scores, encoded.by_sentence(encoded.is_empty_word), strict=True):
-            numbers = self._decode(rows)
-            probabilities = np.exp(rows[np.arange(len(rows)), numbers])
-            answers.append(([self.labels[number] for number in numbers],
-                            [None if empty else float(value) for value, empty in zip(probabilities, is_empty)]))
-        return answers
+        return self._tagger.tags(encoded, self.predict_encoded(encoded, batch_size=batch_size))
 
     def predict_encoded(self, encoded, *, batch_size=64, **kwargs):
         """Log-probabilities of the tags of EncodedWords: a list of float32 [words, labels], one for each sentence.
@@ -197,9 +179,7 @@ class ElectraTokenClassifier(TextTask):
             rows = order[start:start + batch_size]
             answers = self.predict_on_batch(features)[:len(rows)]
             values[rows, :answers.shape[1]] = answers
-        scores = word_means(encoded, values, label_pieces=self.label_pieces)
-        scores[encoded.is_empty_word] = np.where(np.array(self.labels) == self.empty_word_tag, 0, _IMPOSSIBLE)
-        return encoded.by_sentence(scores)
+        return self._tagger.word_scores(encoded, values)
 
     def weights_by_name(self):
         """Name -> variable: the encoder's under "encoder/", the head's under "classifier/"."""
