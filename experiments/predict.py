@@ -19,9 +19,10 @@ _SUSPICIOUS = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Answers texts, one in a line: labels (a tuned model or its SavedModel), tags and spans (a tuned tagger), answers
-    to questions (a tuned model; a tab separates question and context), pieces for [MASK] (a generator), or how likely
-    each word was replaced (a discriminator). A pretraining run does the last two.
+    """Answers texts, one in a line: labels, tags and spans, answers to questions (a tab separates question and
+    context), the best of several endings (tabs separate text and endings) by a tuned model or its SavedModel; pieces
+    for [MASK] (a generator), or how likely each word was replaced (a discriminator). A pretraining run does the last
+    two.
     """
 
     model: str = job.required("run folder, model folder, folder of an exported SavedModel, or a shipped name")
@@ -47,8 +48,7 @@ def main(flags):
     lines_at_once = 1 if flags.input == "-" and sys.stdin.isatty() else _LINES_AT_ONCE
     numbered = enumerate(lines, start=1)
     while batch := list(itertools.islice(numbered, lines_at_once)):
-        texts = [_pair(line, f"--input: {flags.input}, line {number}") if predictor.takes_pairs else line
-                 for number, line in batch]
+        texts = [_columns(line, f"--input: {flags.input}, line {number}", predictor) for number, line in batch]
         for text, answer in zip(texts, predictor.predict(texts), strict=True):
             answer = dataclasses.asdict(answer)
             print(_readable(text, answer) if flags.format == "text" else
@@ -64,18 +64,26 @@ def _lines(source):
     return (line.text for line in LineReader(source, longest_line_bytes=None))
 
 
-def _pair(line, where):
+def _columns(line, where, predictor):
+    """What the predictor takes of one line: a text, a pair, or (text, endings)."""
     columns = line.split("\t")
-    if len(columns) != 2:
+    if predictor.takes_pairs and len(columns) != 2:
         raise electra_tf.InputError(f"{where}: the line has {len(columns)} columns, but this model takes pairs: two "
                                     f"texts with a tab between them.")
-    return tuple(columns)
+    if predictor.takes_choices and len(columns) < 3:
+        raise electra_tf.InputError(f"{where}: the line has {len(columns)} columns, but this model chooses: a text and "
+                                    f"two or more endings with tabs between them.")
+    if predictor.takes_choices:
+        return columns[0], tuple(columns[1:])
+    return tuple(columns) if predictor.takes_pairs else line
 
 
 def _readable(text, answer):
     if "label" in answer:
         text = " | ".join(text) if isinstance(text, tuple) else text
         return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {text}"
+    if "ending" in answer:
+        return f"{answer['ending']} {max(answer['probabilities']):.3f}  {text[0]}"
     if "spans" in answer:
         return _with_spans(text, answer)
     if "n_best" in answer:

@@ -10,7 +10,7 @@ from experiments import job
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Exports a tuned text classifier as a .tflite file that takes token ids, and compares its answers with Keras."""
+    """Exports a tuned model as a .tflite file that takes token ids, and compares its answers with Keras."""
 
     model: str = job.required("folder of a fine-tuning run, or the model folder in it")
     output: str = job.required("file to make, such as model.tflite; OUTPUT.json beside it holds labels and inputs")

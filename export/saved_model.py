@@ -8,7 +8,9 @@ from experiments import job
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Exports a tuned text classifier as a SavedModel that takes strings, and compares its answers with Keras."""
+    """Exports a tuned model as a SavedModel and compares its answers with Keras. Classifiers and regressors take
+    strings; taggers, question answerers and multiple choice take token ids, and experiments/predict.py reads the texts.
+    """
 
     model: str = job.required("folder of a fine-tuning run, or the model folder in it")
     output: str = job.required("folder to make; it gets a version folder 1, as TensorFlow Serving expects, and "

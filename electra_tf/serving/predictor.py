@@ -6,8 +6,11 @@ import pathlib
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.serving.engines import AUTO, FLOAT32, TENSORFLOW, Engine, tensorflow_engine
-from electra_tf.serving.text_models import ExportedTextModel, TunedTextModel, is_export
+from electra_tf.serving.exports import is_export, read_export
+from electra_tf.serving.ids_exports import IDS_MODELS, ExportedIdsModel
+from electra_tf.serving.text_models import ExportedTextModel, TunedTextModel
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
@@ -16,8 +19,8 @@ from electra_tf.text.vocabulary import MASK
 
 
 class Predictor:
-    """Classifies or scores texts (a tuned model or its SavedModel), tags their words or answers questions by a piece of
-    a text (tuned models), fills [MASK] (a generator), or judges which words were replaced (a discriminator); a
+    """Classifies or scores texts, tags their words, answers questions by a piece of a text or chooses an ending (tuned
+    models and their SavedModels), fills [MASK] (a generator), or judges which words were replaced (a discriminator); a
     pretraining run holds the last two and uses the generator where a text has a [MASK].
 
     Args:
@@ -30,6 +33,7 @@ class Predictor:
 
     Attributes:
         takes_pairs: whether each text is a pair: (first, second), or (question, context).
+        takes_choices: whether each text has endings to choose from: (text, endings).
         engine: Engine: its name, version, precision, and how far its answers were from those of Keras in float32 on
             sample inputs, which were compared when it was made.
 
@@ -43,17 +47,18 @@ class Predictor:
 
     def __init__(self, model, *, sequence_length=128, top_k=5, engine=AUTO, precision=FLOAT32):
         found = _answerer(model, sequence_length=sequence_length, top_k=top_k, engine=engine, precision=precision)
-        self._answer, self.takes_pairs, self.engine = found.answer, found.takes_pairs, found.engine
+        self._answer, self.engine = found.answer, found.engine
+        self.takes_pairs, self.takes_choices = found.takes_pairs, found.takes_choices
 
     def predict(self, texts):
         """Answers texts.
 
         Args:
-            texts: list of str; of pairs (first, second) where `takes_pairs`.
+            texts: list of str; of pairs (first, second) where `takes_pairs`; of (text, endings) where `takes_choices`.
 
         Returns:
-            List of Classification, LabelSet, Score, TaggedText, QuestionAnswer, FilledMasks or JudgedWords, one for
-            each text.
+            List of Classification, LabelSet, Score, TaggedText, QuestionAnswer, Choice, FilledMasks or JudgedWords, one
+            for each text.
 
         >>> Predictor("runs/small/generator").predict(["a [MASK] film"])[0].masks[0][0].piece   # 'good'
         """
@@ -68,6 +73,7 @@ class _Answerer:
     answer: object
     engine: Engine
     takes_pairs: bool = False
+    takes_choices: bool = False
 
 
 def _answerer(model, *, sequence_length, top_k, engine, precision):
@@ -75,8 +81,7 @@ def _answerer(model, *, sequence_length, top_k, engine, precision):
     folder, chosen = pathlib.Path(model), {"engine": engine, "precision": precision}
     if is_export(folder):
         _require_tensorflow(model, "an exported SavedModel", **chosen)
-        exported = ExportedTextModel(folder)
-        return _Answerer(exported, exported.engine, exported.takes_pairs)
+        return _exported(read_export(folder))
     if all((folder / kind / "config.json").is_file() for kind in ("generator", "discriminator")):
         find = ReplacedWordFinder(folder / "discriminator", sequence_length=sequence_length, **chosen)
         fill = MaskFiller(folder / "generator", sequence_length=sequence_length, top_k=top_k)
@@ -89,7 +94,7 @@ def _answerer(model, *, sequence_length, top_k, engine, precision):
     if kind == "discriminator":
         find = ReplacedWordFinder(folder, sequence_length=sequence_length, **chosen)
         return _Answerer(find, find.engine)
-    if kind not in (ElectraTokenClassifier.KIND, ElectraQuestionAnswerer.KIND, "generator"):
+    if kind not in (*IDS_MODELS, "generator"):
         raise InputError(f"{model} holds a model of kind {kind!r}, which answers nothing by itself; fine-tune it "
                          f"first.")
     only_tensorflow = _require_tensorflow(model, f"a model of kind {kind!r}", **chosen)
@@ -98,7 +103,20 @@ def _answerer(model, *, sequence_length, top_k, engine, precision):
     if kind == ElectraQuestionAnswerer.KIND:
         answerer = ElectraQuestionAnswerer.from_preset(folder)
         return _Answerer(lambda pairs: answerer.predict(pairs, verbose=0), only_tensorflow, takes_pairs=True)
+    if kind == ElectraMultipleChoice.KIND:
+        chooser = ElectraMultipleChoice.from_preset(folder)
+        return _Answerer(lambda texts: best_choices(texts, chooser.predict(texts, verbose=0)), only_tensorflow,
+                         takes_choices=True)
     return _Answerer(MaskFiller(folder, sequence_length=sequence_length, top_k=top_k), only_tensorflow)
+
+
+def _exported(export):
+    """The _Answerer of a SavedModel."""
+    if export.description.get("answers_as") in IDS_MODELS:
+        model = ExportedIdsModel(export)
+        return _Answerer(model, model.engine, model.takes_pairs, model.takes_choices)
+    model = ExportedTextModel(export)
+    return _Answerer(model, model.engine, model.takes_pairs)
 
 
 def _require_tensorflow(model, what, *, engine, precision):

@@ -1,17 +1,16 @@
 """Labels or scores for texts, from a tuned model folder or from its export."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once this is imported
 
-from electra_tf.config import read_json
-from electra_tf.errors import InputError
+from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
-from electra_tf.serving.ids_network import ids_network, largest_answer_difference, served_numbers
-from electra_tf.serving.saved_model import DESCRIPTION_FILE, TEXT_INPUTS, TEXT_SIGNATURE, sample_texts
+from electra_tf.serving.ids_network import ids_network, served_numbers
+from electra_tf.serving.samples import sample_texts
+from electra_tf.serving.saved_model import SERVING_SIGNATURE, TEXT_INPUTS
 from electra_tf.tasks.long_texts import pooled
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multi_label_scores import THRESHOLD
@@ -134,29 +133,21 @@ class ExportedTextModel:
     """Answers texts with a SavedModel, as a server would.
 
     Args:
-        folder: what `export_saved_model` wrote, or the version folder in it.
+        export: Export of a model of whole texts.
 
     Attributes:
         takes_pairs: whether it takes pairs of texts.
         engine: Engine: TensorFlow.
-
-    Raises:
-        InputError: the description that belongs to the export is missing.
     """
 
-    def __init__(self, folder):
-        folder = pathlib.Path(folder)
-        if (folder / "saved_model.pb").is_file():
-            folder, version = folder.parent, folder.name
-        else:
-            version = max((path.name for path in folder.iterdir() if path.name.isdecimal()), key=int, default="1")
-        description = read_json(folder / DESCRIPTION_FILE)
+    def __init__(self, export):
+        description = export.description
         self._labels, self.takes_pairs = tuple(description["labels"]), description["pairs"]
         self.engine = tensorflow_engine(description["largest_difference_from_keras"])
         self._output, self._answer = _ANSWERS[description.get("answers_as", ElectraTextClassifier.KIND)]
         # Kept, because the signature does not keep the variables alive.
-        self._loaded = tf.saved_model.load(str(folder / version))
-        self._classify = self._loaded.signatures[TEXT_SIGNATURE]
+        self._loaded = tf.saved_model.load(str(export.version_folder))
+        self._classify = self._loaded.signatures[SERVING_SIGNATURE]
 
     def __call__(self, texts):
         """As `TunedTextModel`."""
@@ -167,15 +158,6 @@ class ExportedTextModel:
                      for name, column in zip(TEXT_INPUTS[self.takes_pairs], columns, strict=True)}
             answers += [self._answer(row, self._labels) for row in self._classify(**batch)[self._output].numpy()]
         return answers
-
-
-def is_export(folder):
-    """Whether a folder is what `export_saved_model` wrote, or a version folder in it."""
-    folder = pathlib.Path(folder)
-    if (folder / "saved_model.pb").is_file() and not (folder.parent / DESCRIPTION_FILE).is_file():
-        raise InputError(f"{folder} is a SavedModel without its {DESCRIPTION_FILE}; give the folder that "
-                         f"export/saved_model.py wrote.")
-    return (folder / "saved_model.pb").is_file() or (folder / DESCRIPTION_FILE).is_file()
 
 
 def _as_bytes(text):

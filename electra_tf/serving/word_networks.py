@@ -8,7 +8,7 @@ import tensorflow as tf
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
 from electra_tf.serving.engines import choose_engine, start_engine
 from electra_tf.serving.ids_network import ids_network
-from electra_tf.serving.saved_model import SAMPLE_TEXTS
+from electra_tf.serving.samples import SAMPLE_TEXTS
 from electra_tf.tasks.text_batches import rows_of_ids
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import CONTINUATION, MASK, SPECIAL_PIECES

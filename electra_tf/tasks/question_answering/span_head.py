@@ -126,8 +126,10 @@ class QuestionAnsweringHead(keras.layers.Layer):
         scores, positions = tf.math.top_k(scores, k=tf.minimum(self.beam_size, length))
         room = [[0, 0]] * (scores.shape.rank - 1) + [[0, tf.maximum(self.beam_size - length, 0)]]
         shape = [*scores.shape[:-1], self.beam_size]
-        return (tf.ensure_shape(tf.pad(scores, room, constant_values=-math.inf), shape),
-                tf.ensure_shape(tf.pad(positions, room), shape))
+        padded = tf.pad(scores, room, constant_values=-math.inf), tf.pad(positions, room)
+        for values in padded:
+            values.set_shape(shape)  # not ensure_shape, an operation that LiteRT lacks
+        return padded
 
     def _first_token_score(self, hidden, start, places):
         """Score of the span that is [CLS] alone, float32 [batch]."""
@@ -142,7 +144,7 @@ class QuestionAnsweringHead(keras.layers.Layer):
     def _end_logits(self, hidden, starts, places):
         """[batch, starts, length]; one row for all starts where the end does not depend on them."""
         if not self.joint:
-            return self._logits(self.end(hidden)[:, None, :, 0], places[:, None])
+            return self._logits(tf.expand_dims(self.end(hidden)[..., 0], 1), places[:, None])
         # The layer on (start, token) side by side is a sum of two: the tokens' part is the same for all starts.
         kernel, bias = (tf.cast(weight, hidden.dtype) for weight in (self.end_hidden.kernel, self.end_hidden.bias))
         of_starts, of_tokens = starts @ kernel[:self.hidden_size], hidden @ kernel[self.hidden_size:] + bias
@@ -155,7 +157,7 @@ class QuestionAnsweringHead(keras.layers.Layer):
         state = hidden[:, 0]
         if self.impossible_hidden is not None:
             weights = tf.cast(tf.nn.softmax(start_logits), hidden.dtype)
-            state = tf.concat([state, tf.reduce_sum(weights[..., None] * hidden, axis=1)], axis=-1)
+            state = tf.concat([state, tf.reduce_sum(tf.expand_dims(weights, -1) * hidden, axis=1)], axis=-1)
             state = gelu(self.impossible_hidden(state))
         return tf.cast(self.impossible(state)[:, 0], tf.float32)
 

@@ -1,0 +1,109 @@
+"""Answers with places in the user's own text from a SavedModel that takes token ids: the text is read in Python."""
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config import from_dict
+from electra_tf.errors import InputError
+from electra_tf.serving.engines import tensorflow_engine
+from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices, encode_choices
+from electra_tf.tasks.question_answering.options import QuestionAnswering
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
+from electra_tf.tasks.question_answering.question_reader import QuestionReader
+from electra_tf.tasks.question_answering.span_head import SpanBeam
+from electra_tf.tasks.tagging.text_tagger import TextTagger
+from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
+from electra_tf.tasks.text_batches import encode_in_bulk, evaluation_order
+from electra_tf.text.tokenizer import Tokenizer
+from electra_tf.text.vocabulary import Vocabulary
+
+_BATCH_SIZE = 16
+
+
+def _tagging(tokenizer, sequence_length, settings):
+    tagger = TextTagger(tokenizer, sequence_length=sequence_length, **settings)
+
+    def answer(texts, outputs_of):
+        sources = tagger.split(texts)
+        encoded = tagger.encode(sources)
+        log_probabilities = tf.nn.log_softmax(outputs_of(encoded)["logits"]).numpy()
+        return tagger.tagged(sources, tagger.tags(encoded, tagger.word_scores(encoded, log_probabilities)))
+    return answer
+
+
+def _question_answering(tokenizer, sequence_length, settings):
+    reader = QuestionReader(tokenizer, sequence_length, from_dict(QuestionAnswering, settings["options"]),
+                            settings["no_answer_threshold"])
+
+    def answer(pairs, outputs_of):
+        windows = reader.encode(pairs)
+        return reader.answers(windows, SpanBeam(**outputs_of(windows)))
+    return answer
+
+
+def _multiple_choice(tokenizer, sequence_length, settings):
+    def encode(columns):
+        return encode_in_bulk(tokenizer, columns, sequence_length=sequence_length)
+
+    def answer(texts, outputs_of):
+        encoded = encode_choices(encode, texts, num_choices=settings["num_choices"])
+        return best_choices(texts, outputs_of(encoded)["probabilities"])
+    return answer
+
+
+# kind of model -> what makes, of a tokenizer, the sequence length and the model's settings, a function of the user's
+# texts and of "encoded rows -> the network's outputs by name" that answers.
+_READERS = {ElectraTokenClassifier.KIND: _tagging, ElectraQuestionAnswerer.KIND: _question_answering,
+            ElectraMultipleChoice.KIND: _multiple_choice}
+IDS_MODELS = tuple(_READERS)
+
+
+class ExportedIdsModel:
+    """Tags texts, answers questions or chooses endings with a SavedModel that takes token ids.
+
+    Args:
+        export: Export of a tagger, a question answerer or a multiple choice model.
+
+    Attributes:
+        takes_pairs, takes_choices: whether it takes (question, context), or (text, endings).
+        engine: Engine: TensorFlow.
+
+    Raises:
+        InputError: the vocabulary that belongs to the export is missing, or is another.
+    """
+
+    def __init__(self, export):
+        description = export.description
+        kind, vocabulary = description["answers_as"], Vocabulary.load(export.folder / VOCABULARY_FOLDER)
+        if vocabulary.hash != description["vocabulary_hash"]:
+            raise InputError(f"{export.folder / VOCABULARY_FOLDER} is not the vocabulary of this export: its hash is "
+                             f"{vocabulary.hash[:12]}, the description names {description['vocabulary_hash'][:12]}.")
+        self.takes_pairs, self.takes_choices = (
+            kind == model.KIND for model in (ElectraQuestionAnswerer, ElectraMultipleChoice))
+        self.engine = tensorflow_engine(description["largest_difference_from_keras"])
+        self._answer = _READERS[kind](Tokenizer(vocabulary), description["sequence_length"], description["settings"])
+        # Kept, because the signature does not keep the variables alive.
+        self._loaded = tf.saved_model.load(str(export.version_folder))
+        self._network = self._loaded.signatures[SERVING_SIGNATURE]
+
+    def __call__(self, texts):
+        """The answers that the Keras model gives: list of TaggedText, QuestionAnswer or Choice."""
+        return self._answer(texts, self._outputs)
+
+    def _outputs(self, encoded):
+        """Name -> array with a row for each of the encoded rows; from short rows to long ones, so that few are padded.
+        """
+        order = evaluation_order(encoded)
+        parts = [self._network(**{name: tf.constant(values) for name, values
+                                  in encoded.batch(rows, batch_size=len(rows)).items()})
+                 for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
+        return {name: _joined([part[name].numpy() for part in parts])[np.argsort(order)] for name in parts[0]}
+
+
+def _joined(parts):
+    """One array of several batches, whose rows may differ in length."""
+    if parts[0].ndim > 1:
+        longest = max(part.shape[1] for part in parts)
+        parts = [np.pad(part, [(0, 0), (0, longest - part.shape[1])] + [(0, 0)] * (part.ndim - 2)) for part in parts]
+    return np.concatenate(parts)

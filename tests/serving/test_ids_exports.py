@@ -1,0 +1,220 @@
+"""Taggers, question answerers and multiple choice are exported with token ids as input and answer texts as before."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from electra_tf import kernels
+from electra_tf.errors import InputError
+from electra_tf.model.encoder import ElectraEncoder
+from electra_tf.serving import onnx_engine, saved_model
+from electra_tf.serving.litert import export_litert
+from electra_tf.serving.onnx_export import export_onnx
+from electra_tf.serving.predictor import Predictor
+from electra_tf.serving.saved_model import export_saved_model
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.question_answering.options import QuestionAnswering
+from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
+from electra_tf.tasks.tagging.tag_schemes import labels_of
+from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
+from electra_tf.text.preprocessor import TextPreprocessor
+from tests.tasks.tiny import scatter_weights, tiny_config, tiny_vocabulary
+
+LONG = "the plot was dull and the Film was\u200b véry awful and bad " * 3
+TEXTS = ["A góod film!", "", LONG, "x \u00ad bad", "fine"]
+PAIRS = [("a film", LONG), ("What was dull?", "the 🎬 plot"), ("a film", ""), ("x " * 20, "góod, fine, bad")]
+CHOICES = [("the plot", (LONG, "was bad")), ("", ("a", "")), ("fine", ("fine", "good"))]
+
+
+def made(kind, **settings):
+    keras.utils.set_random_seed(1)
+    model = kind(ElectraEncoder(tiny_config(hidden_size=48, intermediate_size=56)), **settings,
+                 preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=17))
+    scatter_weights(model, seed=1)
+    return model
+
+
+def answerer(**options):
+    return made(ElectraQuestionAnswerer, no_answer_threshold=0.7,
+                options=QuestionAnswering(**{"stride": 6, "beam_size": 5, "n_best": 4, **options}))
+
+
+# name -> (model, what Predictor takes)
+MODELS = {
+    "tagger": lambda: (made(ElectraTokenClassifier, labels=labels_of(["BAD", "GOOD"], "BIOES")), TEXTS),
+    "plain tagger": lambda: (made(ElectraTokenClassifier, labels=["N", "V", "X"], label_pieces="all", stride=4,
+                                  segment_id=1, empty_word_tag="X"), TEXTS),
+    "joint ends": lambda: (answerer(), PAIRS),
+    "independent ends": lambda: (answerer(joint=False, answerability="none", max_answer_length=3), PAIRS),
+    "choice": lambda: (made(ElectraMultipleChoice, num_choices=2), CHOICES)}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def exported(request, tmp_path_factory):
+    """(name, Keras model, texts, folder with the model folder `model` and its export `served`)."""
+    folder = tmp_path_factory.mktemp("exported")
+    model, texts = MODELS[request.param]()
+    model.save_to_preset(folder / "model")
+    export_saved_model(folder / "model", folder / "served")
+    return request.param, model, texts, folder
+
+
+def features_of(model, texts):
+    """Token ids of all rows that texts become."""
+    encoded = model.encode(tuple(zip(*texts)) if texts is PAIRS else texts)
+    return encoded.batch(np.arange(len(encoded)), batch_size=len(encoded))
+
+
+def check_equal(found, expected, *, tolerance):
+    """Answers are the same, but for what probabilities may differ."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        found, expected = list(found.values()), list(expected.values())
+    if isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected):
+            check_equal(one, other, tolerance=tolerance)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=tolerance)
+    else:
+        assert found == expected
+
+
+def test_the_predictor_answers_alike_from_export_and_folder(exported):
+    name, model, texts, folder = exported
+    expected = Predictor(folder / "model").predict(texts)
+    if name != "choice":
+        assert expected == model.predict(texts, **({} if texts is TEXTS else {"verbose": 0}))
+    for source in ("served", "served/1"):
+        predictor = Predictor(folder / source)
+        answers = predictor.predict(texts)
+        assert [type(answer) for answer in answers] == [type(answer) for answer in expected]
+        check_equal([dataclasses.asdict(answer) for answer in answers],
+                    [dataclasses.asdict(answer) for answer in expected], tolerance=1e-5)
+        assert (predictor.takes_pairs, predictor.takes_choices) == (texts is PAIRS, texts is CHOICES)
+        assert predictor.predict([]) == [] and predictor.engine.name == "tensorflow"
+
+
+def test_answers_point_into_the_users_own_text(exported):
+    name, _, texts, folder = exported
+    answers = Predictor(folder / "served").predict(texts)
+    if "tagger" in name:
+        assert [[word.word for word in answer.words] for answer in answers][0] == ["A", "góod", "film", "!"]
+        places = [(place, text) for text, answer in zip(texts, answers) for place in answer.words]
+        assert all(text[word.start:word.end] == word.word for word, text in places) and len(places) > 20
+    elif texts is PAIRS:
+        assert sum(len(answer.n_best) for answer in answers) > 8
+        for (_, context), answer in zip(texts, answers):
+            assert all(context[span.start:span.end] == span.text for span in answer.n_best)
+    else:
+        assert [answer.ending for answer in answers] == [
+            endings[answer.place] for (_, endings), answer in zip(texts, answers)]
+
+
+def test_the_signature_takes_ids_and_its_outputs_are_described(exported):
+    name, model, texts, folder = exported
+    loaded, features = tf.saved_model.load(str(folder / "served" / "1")), features_of(model, texts)
+    assert set(loaded.signatures) == {"serving_default"}
+    outputs = loaded.signatures["serving_default"](**{key: tf.constant(value) for key, value in features.items()})
+    description = json.loads((folder / "served" / "export.json").read_text())
+    assert set(description["signatures"]["serving_default"]["inputs"]) == set(features)
+    for key, form in description["outputs"].items():
+        dtype, _, shape = form.partition(" ")
+        assert outputs[key].dtype == dtype and outputs[key].shape.rank == shape.count(",") + 1
+    assert set(outputs) == set(description["outputs"]) and description["largest_difference_from_keras"] <= 1e-5
+    if texts is not PAIRS:
+        logits = model(features)
+        np.testing.assert_allclose(outputs["logits"], logits, atol=1e-4)
+        np.testing.assert_allclose(outputs["probabilities"], keras.ops.softmax(logits), atol=1e-5)
+
+
+def test_the_graph_holds_tensorflows_own_operations_alone(exported):
+    graph = saved_model_pb2.SavedModel.FromString((exported[3] / "served" / "1" / "saved_model.pb").read_bytes())
+    definition = graph.meta_graphs[0].graph_def
+    names = {node.op for nodes in (definition.node, *(one.node_def for one in definition.library.function))
+             for node in nodes}
+    assert "MatMul" in names or "BatchMatMulV2" in names
+    assert [name for name in names if not hasattr(tf.raw_ops, name)] == []
+    assert not hasattr(tf.raw_ops, "ElectraAttention") and kernels.library is not None
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_a_litert_file_answers_as_keras_does(exported, tmp_path):
+    _, model, texts, folder = exported
+    assert export_litert(folder / "model", tmp_path / "model.tflite") <= 1e-5
+    description = json.loads((tmp_path / "model.tflite.json").read_text())
+    runner = tf.lite.Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("token_ids")
+    for rows in (slice(None), slice(1)):
+        features = {key: values[rows] for key, values in features_of(model, texts).items()}
+        check_outputs(runner(**features), model, features, description)
+
+
+def test_an_onnx_file_answers_as_keras_does(exported, tmp_path):
+    if not onnx_engine.version():
+        pytest.skip("onnxruntime or its converter is not installed; `make engines` installs them")
+    _, model, texts, folder = exported
+    assert export_onnx(folder / "model", tmp_path / "model.onnx") <= 1e-4
+    description, features = json.loads((tmp_path / "model.onnx.json").read_text()), features_of(model, texts)
+    check_outputs(onnx_engine.answers_of((tmp_path / "model.onnx").read_bytes(), features), model, features,
+                  description)
+
+
+def check_outputs(outputs, model, features, description):
+    """Numbers are those of Keras; those of a beam where an answer may lie, in the order of the scores."""
+    expected = {name: np.asarray(values) for name, values in model.served_outputs(model(features)).items()}
+    assert set(outputs) == set(expected) == set(description["outputs"])
+    if "start_scores" not in expected:
+        np.testing.assert_allclose(outputs["probabilities"], expected["probabilities"], atol=1e-4)
+        return
+    possible = expected["start_scores"] > -100
+    np.testing.assert_array_equal(outputs["start_positions"][possible], expected["start_positions"][possible])
+    np.testing.assert_allclose(outputs["start_scores"][possible], expected["start_scores"][possible], atol=1e-3)
+    possible = possible[:, :, None] & (expected["end_scores"] > -100)
+    np.testing.assert_array_equal(outputs["end_positions"][possible], expected["end_positions"][possible])
+    np.testing.assert_allclose(outputs["end_scores"][possible], expected["end_scores"][possible], atol=1e-3)
+    np.testing.assert_allclose(outputs["no_answer"], expected["no_answer"], atol=1e-3)
+
+
+@pytest.mark.parametrize("change", ["a tag", "a beam", "an answerability"])
+def test_an_export_that_differs_from_keras_is_not_left_behind(change, tmp_path, monkeypatch):
+    model, _ = MODELS["tagger" if change == "a tag" else "joint ends"]()
+    model.save_to_preset(tmp_path / "model")
+    save = saved_model.save
+    # Places of the weights' last layer: the tagger's bias, the ends' bias, the classifier's.
+    name = {"a tag": "classifier/bias", "a beam": "start/kernel", "an answerability": "impossible/bias"}[change]
+
+    def save_something_else(module, folder):
+        weight = next(weight for weight in module.weights if weight.name.startswith(name) or name in weight.name)
+        weight.assign_add(tf.one_hot(0, weight.shape[0]) * 1e-2 if len(weight.shape) == 1 else
+                          tf.ones_like(weight) * tf.range(float(weight.shape[0]))[:, None] * 1e-2)
+        save(module, folder)
+    monkeypatch.setattr(saved_model, "save", save_something_else)
+    with pytest.raises(InputError, match="the exported model differs from Keras by .* on sample texts, more than 1e-05"
+                       ):
+        export_saved_model(tmp_path / "model", tmp_path / "export")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_export_without_its_vocabulary_is_refused(exported, tmp_path):
+    export = shutil.copytree(exported[3] / "served", tmp_path / "export")
+    shutil.rmtree(export / "vocabulary")
+    with pytest.raises(InputError, match="vocabulary has no vocab.txt"):
+        Predictor(export)
+    other = tiny_vocabulary()
+    dataclasses.replace(other, pieces=(*other.pieces, "more")).save(export / "vocabulary")
+    with pytest.raises(InputError, match="vocabulary is not the vocabulary of this export: its hash is"):
+        Predictor(export)
+
+
+def test_what_fits_no_task_is_refused(models, tmp_path):
+    for export in (export_saved_model, export_litert):
+        with pytest.raises(InputError, match="kind 'generator', which was not tuned for a task; fine-tune it first"):
+            export(models / "generator", tmp_path / "out")
+    assert list(pathlib.Path(tmp_path).iterdir()) == []
