@@ -14,6 +14,7 @@ from electra_tf.serving.saved_model import export_saved_model
 from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.task_models import load_text_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.text.preprocessor import TextPreprocessor
@@ -81,4 +82,4 @@ def test_a_litert_file_answers_as_keras_does(exported, tmp_path):
 def test_what_reads_no_whole_texts_is_refused(tmp_path):
     model(ElectraMultipleChoice, num_choices=2).save_to_preset(tmp_path / "model")
     with pytest.raises(InputError, match="holds a model of kind 'multiple_choice'; give the labels of a tuned model"):
-        export_saved_model(tmp_path / "model", tmp_path / "served")
+        load_text_model(tmp_path / "model")

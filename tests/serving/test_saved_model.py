@@ -108,7 +108,7 @@ def test_an_export_that_differs_from_keras_is_not_left_behind(models, tmp_path, 
 
 
 def test_what_cannot_be_exported_is_refused(models, tmp_path):
-    with pytest.raises(InputError, match="holds a model of kind 'discriminator'; give the labels"):
+    with pytest.raises(InputError, match="holds a model of kind 'discriminator', which was not tuned for a task"):
         export_saved_model(models / "discriminator", tmp_path / "export")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "work").write_text("mine")
