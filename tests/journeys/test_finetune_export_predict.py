@@ -7,9 +7,12 @@ import sys
 
 import pytest
 
+from electra_tf.model.encoder import ElectraEncoder
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.text.preprocessor import TextPreprocessor
 from experiments import finetune, job, predict
 from export import litert, saved_model
-from tests.tasks.tiny import reviews, save_networks, write_tsv
+from tests.tasks.tiny import reviews, save_networks, scatter_weights, tiny_config, tiny_vocabulary, write_tsv
 
 # What a program that has never heard of electra_tf does with an export.
 STRANGER = """
@@ -75,6 +78,29 @@ def test_predict_answers_people_and_programs(tmp_path, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["text"] for line in lines] == ["a [MASK] film", "", "an odd film"]
     assert [word["word"] for word in lines[2]["words"]] == ["an", "odd", "film"]
+
+
+def test_endings_are_chosen_from_lines_with_tabs(tmp_path, capsys):
+    model = ElectraMultipleChoice(ElectraEncoder(tiny_config(num_layers=1)), num_choices=2,
+                                  preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=12))
+    scatter_weights(model, seed=0)
+    model.save_to_preset(tmp_path / "model")
+    run(saved_model, f"--model={tmp_path}/model", f"--output={tmp_path}/served")
+    (tmp_path / "texts.tsv").write_text("the film\twas good\twas bad\n")
+    shares = model.predict([("the film", ("was good", "was bad"))], verbose=0)[0]
+    place = int(shares.argmax())
+    capsys.readouterr()
+    for folder in ("model", "served"):
+        run(predict, f"--model={tmp_path}/{folder}", f"--input={tmp_path}/texts.tsv")
+        answer = json.loads(capsys.readouterr().out)
+        assert answer["text"] == ["the film", ["was good", "was bad"]]
+        assert (answer["place"], answer["ending"]) == (place, ("was good", "was bad")[place])
+        assert answer["probabilities"] == pytest.approx(shares.tolist(), abs=1e-5)
+    run(predict, f"--model={tmp_path}/served", f"--input={tmp_path}/texts.tsv", "--format=text")
+    assert capsys.readouterr().out == f"{answer['ending']} {shares[place]:.3f}  the film\n"
+    (tmp_path / "texts.tsv").write_text("the film\twas good\n")
+    run(predict, f"--model={tmp_path}/served", f"--input={tmp_path}/texts.tsv", code=2)
+    assert "texts.tsv, line 1: the line has 2 columns, but this model chooses: a text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module, flags, message", [
