@@ -21,7 +21,8 @@ class Examples:
 class FineTuningTask:
     """What a fine-tuning run must know of a task; each kind of task is one subclass.
 
-    Rows are what `read` returns: they have a length, a `source` (name of the file) and a `hash()`. Scores have
+    Rows are what `read` returns: they have a length, a `source` (name of the file) and a `hash()`, and for
+    cross-validation `folds(count, seed=seed)`, the fold of each row, and `at(places)`, some of the rows. Scores have
     `numbers()`, a dict of float in which higher is better for every name in `metrics`, and `is_constant`, whether all
     answers are the same although the truths are not.
 

@@ -26,7 +26,6 @@ from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
 from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, is_preset, model_folder
-from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import trials_summary
 from electra_tf.tasks.tagging.task import TokenClassificationTask
@@ -118,7 +117,7 @@ def _finetune(config, tuned, paths, source, output, settings, trials):
     """`finetune` with its arguments checked."""
     metric = settings["metric"]
     sets = {name: tuned.read(path) for name, path in paths.items() if path}
-    settings_of_trials = [Setting(tuned, config, chosen, source, not settings["random_weights"], metric)
+    settings_of_trials = [Setting(tuned, config, chosen, sets["train"], source, not settings["random_weights"], metric)
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
     if trials.ensemble and first.KIND not in MEMBERS:
@@ -155,12 +154,7 @@ def _sets_of_trials(sets, trials, *, seed):
     if not trials.folds:
         return [sets] * trials.num_trials
     train = sets["train"]
-    if not hasattr(train, "at"):
-        raise InputError(f"folds={trials.folds}: cross-validation is for tasks on whole texts; give a validation set.")
-    labels = train.labels
-    # Numbers, and combinations of labels, are no classes: many of them stand alone.
-    is_stratified = min(labels.count(label) for label in set(labels)) > 1
-    fold = fold_of_rows(labels, folds=trials.folds, seed=seed, is_stratified=is_stratified)
+    fold = train.folds(trials.folds, seed=seed)
     return [{**sets, "train": train.at((fold != number).nonzero()[0]),
              "validation": train.at((fold == number).nonzero()[0])} for number in range(trials.folds)]
 

@@ -1,5 +1,6 @@
 """Labelled texts as users have them: TSV, CSV and JSON lines by column name, or a tensorflow-datasets name."""
 
+import collections
 import csv
 import dataclasses
 import hashlib
@@ -10,6 +11,7 @@ import sys
 
 from electra_tf.errors import InputError
 from electra_tf.files import some_names
+from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.tfds_rows import TFDS_PREFIX, read_tfds_columns
 from electra_tf.text.text_files import LineReader
 
@@ -47,6 +49,12 @@ class LabelledTexts:
         def chosen(values):
             return None if values is None else [values[place] for place in places]
         return LabelledTexts(self.source, tuple(map(chosen, self.columns)), chosen(self.labels), chosen(self.lines))
+
+    def folds(self, count, *, seed):
+        """The fold of each row, int array [rows]; see `fold_of_rows`."""
+        # Numbers, and combinations of labels, are no classes: many of them stand alone.
+        is_stratified = min(collections.Counter(self.labels).values()) > 1
+        return fold_of_rows(self.labels, folds=count, seed=seed, is_stratified=is_stratified)
 
     def where(self, row):
         """What an error calls a row: its file and line.

@@ -55,6 +55,8 @@ class Setting:
         task: FineTuningTask.
         config: FineTuningConfig; a trial replaces its seed.
         sets: rows by "train", "validation" and perhaps "test".
+        label_rows: rows that tell which labels there are: the training set, in cross-validation with the fold that is
+            left out, so that a rare label that stands in that fold alone is missed and not unknown.
         source: path of the model folder to start from.
         load_weights: whether its weights are taken, or its architecture and vocabulary alone.
         metric: name of the score that chooses the best weights.
@@ -63,6 +65,7 @@ class Setting:
     task: object
     config: object
     sets: dict
+    label_rows: object
     source: pathlib.Path
     load_weights: bool
     metric: str
@@ -70,7 +73,7 @@ class Setting:
     def new_model(self, seed):
         """A compiled model with new weights of the head."""
         keras.utils.set_random_seed(seed)
-        model = self.task.new_model(self.source, train=self.sets["train"], config=self.config,
+        model = self.task.new_model(self.source, train=self.label_rows, config=self.config,
                                     load_weights=self.load_weights)
         model.compile(settings=replace(self.config, seed=seed))
         return model

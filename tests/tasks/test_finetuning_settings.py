@@ -33,7 +33,7 @@ def outcome_of(run, tmp_path_factory):
     sets = dict.fromkeys(("train", "validation"), task.read(rows))
 
     def outcome_of(name, config):
-        setting = Setting(task, config, sets, run / "discriminator", False, "accuracy")
+        setting = Setting(task, config, sets, sets["train"], run / "discriminator", False, "accuracy")
         tf.config.run_functions_eagerly(True)
         try:
             run_trial(setting, folder / name, seed=config.seed, examples=setting.examples(setting.new_model(0)),

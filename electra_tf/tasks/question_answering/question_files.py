@@ -6,6 +6,7 @@ import json
 import re
 
 from electra_tf.errors import InputError
+from electra_tf.tasks.statistics.folds import fold_of_groups
 from electra_tf.text.text_files import LineReader
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -90,6 +91,14 @@ class QuestionRows:
 
     def __len__(self):
         return len(self.questions)
+
+    def at(self, places):
+        """The questions at some places."""
+        return dataclasses.replace(self, questions=[self.questions[place] for place in places])
+
+    def folds(self, count, *, seed):
+        """The fold of each question, int array [questions]; all questions on one text are in one fold."""
+        return fold_of_groups([question.context for question in self.questions], folds=count, seed=seed)
 
     def hash(self):
         """What tells one set of questions from another, wherever it lies."""

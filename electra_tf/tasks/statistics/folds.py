@@ -32,10 +32,7 @@ def fold_of_rows(labels, *, folds, seed=0, is_stratified=True):
     >>> fold_of_rows(["neg", "neg", "pos", "pos"], folds=2)   # [1, 0, 0, 1]
     """
     rows = len(labels)
-    if folds < 2:
-        raise InputError(f"folds={folds} must be 2 or more.")
-    if rows < folds:
-        raise InputError(f"folds={folds} needs as many rows, and there are {rows}; give fewer folds.")
+    _require_enough(rows, folds, what="rows")
     order = np.random.default_rng(seed).permutation(rows)
     if is_stratified:
         _require_two_of_each(labels)
@@ -45,6 +42,43 @@ def fold_of_rows(labels, *, folds, seed=0, is_stratified=True):
     fold = np.empty(rows, np.int64)
     fold[order] = np.arange(rows) % folds
     return fold
+
+
+def fold_of_groups(groups, *, folds, seed=0):
+    """Deals rows into folds so that rows of one group, such as the questions on one text, stay together.
+
+    The shuffled groups are dealt from the largest to the smallest, each to a fold that has the fewest rows so far; so
+    two folds differ by the rows of the largest group at most.
+
+    Args:
+        groups: one for each row, hashable: what it belongs to.
+        folds: how many, 2 or more.
+        seed: of the shuffle.
+
+    Returns:
+        int array [rows]: as of `fold_of_rows`.
+
+    Raises:
+        InputError: fewer than 2 folds, or fewer groups than folds.
+
+    >>> fold_of_groups(["a", "b", "a", "c"], folds=2)   # [0, 1, 0, 1]
+    """
+    sizes = collections.Counter(groups)
+    _require_enough(len(sizes), folds, what="texts or other groups that stay together")
+    names = list(sizes)
+    shuffled = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    rows_of_fold, fold_of = [0] * folds, {}
+    for name in sorted(shuffled, key=sizes.get, reverse=True):
+        fold_of[name] = rows_of_fold.index(min(rows_of_fold))
+        rows_of_fold[fold_of[name]] += sizes[name]
+    return np.array([fold_of[name] for name in groups], np.int64)
+
+
+def _require_enough(count, folds, *, what):
+    if folds < 2:
+        raise InputError(f"folds={folds} must be 2 or more.")
+    if count < folds:
+        raise InputError(f"folds={folds} needs as many {what}, and there are {count}; give fewer folds.")
 
 
 def _require_two_of_each(labels):

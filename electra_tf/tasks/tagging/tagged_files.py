@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from electra_tf.errors import InputError
+from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.tagging.tag_schemes import (
     PLAIN,
     Span,
@@ -53,6 +54,15 @@ class TaggedSentences:
 
     def __len__(self):
         return len(self.words)
+
+    def at(self, places):
+        """The sentences at some places."""
+        chosen = {name: [getattr(self, name)[place] for place in places] for name in ("words", "tags", "lines")}
+        return dataclasses.replace(self, **chosen)
+
+    def folds(self, count, *, seed):
+        """The fold of each sentence, int array [sentences]; see `fold_of_rows`."""
+        return fold_of_rows(self.words, folds=count, seed=seed, is_stratified=False)
 
     def hash(self):
         """What tells one tagged set from another, wherever it lies."""

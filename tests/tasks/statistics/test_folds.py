@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electra_tf.errors import InputError
-from electra_tf.tasks.statistics.folds import fold_of_rows
+from electra_tf.tasks.statistics.folds import fold_of_groups, fold_of_rows
 
 
 @settings(max_examples=60)
@@ -55,3 +55,27 @@ def test_labels_that_are_no_classes_are_dealt_without_them():
 def test_what_cannot_be_dealt_is_refused(labels, folds, words):
     with pytest.raises(InputError, match=words):
         fold_of_rows(labels, folds=folds)
+
+
+@settings(max_examples=60)
+@given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=12), folds=st.integers(2, 7), seed=st.integers(0, 99))
+def test_groups_stay_together_in_folds_of_about_equal_size(sizes, folds, seed):
+    groups = [f"text {number}" for number, size in enumerate(sizes) for _ in range(size)]
+    np.random.default_rng(seed).shuffle(groups)
+    if len(sizes) < folds:
+        return
+    fold = fold_of_groups(groups, folds=folds, seed=seed)
+    assert len(set(zip(groups, fold.tolist()))) == len(sizes)
+    rows = np.bincount(fold, minlength=folds)
+    assert rows.min() > 0 and rows.max() - rows.min() <= max(sizes)
+
+
+def test_groups_of_one_size_are_dealt_at_random():
+    folds = np.array([fold_of_groups(list("aabbccddeeff"), folds=3, seed=seed) for seed in range(600)])
+    shares = np.array([(folds == number).mean(axis=0) for number in range(3)])
+    assert abs(shares - 1 / 3).max() < 0.08
+
+
+def test_fewer_groups_than_folds_are_refused():
+    with pytest.raises(InputError, match="folds=3 needs as many texts or other groups .*, and there are 2; give fewer"):
+        fold_of_groups(["a", "b", "a", "a"], folds=3)
