@@ -33,6 +33,7 @@ _HOMES = {
     "electra_tf.tasks.finetune": ("finetune", "task_of"),
     "electra_tf.tasks.glue_submission": ("write_submission", "zip_submissions"),
     "electra_tf.tasks.evaluate": ("evaluate", "task_name_of"),
+    "electra_tf.tasks.glue_diagnostic": ("evaluate_diagnostic",),
     "electra_tf.tasks.question_answering.question_answerer": ("ElectraQuestionAnswerer",),
     "electra_tf.tasks.options": ("TextClassification", "Regression", "MultiLabel", "MultipleChoice",
                                  "TokenClassification", "QuestionAnswering", "Trials"),

@@ -3,6 +3,8 @@
 import dataclasses
 
 import electra_tf
+from electra_tf import config
+from electra_tf.tasks.glue import DIAGNOSTIC, diagnostic_data
 from electra_tf.tasks.options import TASKS
 from experiments import job
 from experiments.task_flags import task_from, with_task_options
@@ -12,27 +14,55 @@ FILE_OPTIONS = ("text_columns", "label_column", "label_separator", "choice_colum
                 "scheme", "drop_last_character", "wrong_answers", "answer_scorer")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class JobFlags:
     """Scores a tuned model on labelled data. The task is the one that the model was tuned for.
 
     The data are a file as --train of finetune.py takes it. The output holds result.json, predictions.jsonl and, of most
-    tasks, scores.png.
+    tasks, scores.png. With --task=glue/ax a model tuned on MNLI answers GLUE's diagnostic set: the output gets
+    submission/AX.tsv, and the scores where diagnostic-full.tsv is there.
     """
 
     model: str = job.required("model folder, or folder of a fine-tuning run, whose tuned model is meant")
-    data: str = job.required("labelled set to score the model on")
     output: str = job.required("folder to make")
+    data: str | None = config.setting(None, "labelled set to score the model on")
+    task: str | None = config.setting(None, f"{DIAGNOSTIC}, in place of --data")
+    data_dir: str | None = config.setting(None, f"for {DIAGNOSTIC}: folder of the official files")
 
 
 Flags = with_task_options(JobFlags, TASKS, only=FILE_OPTIONS)
 
 
 def main(flags):
+    if flags.task:
+        _score_diagnostic(flags)
+        return
+    if not flags.data or flags.data_dir:
+        raise electra_tf.InputError(f"--data must be given; --data_dir is for --task={DIAGNOSTIC}.")
     task = task_from(flags, TASKS, name=electra_tf.task_name_of(flags.model))
     numbers = electra_tf.evaluate(flags.model, flags.data, task=task, output=flags.output)
-    print(f"{task.name}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
-    print(f"every answer is in {flags.output}/predictions.jsonl")
+    _tell(task.name, numbers, flags.output)
+
+
+def _score_diagnostic(flags):
+    given = [f"--{name}" for name in ("data", *FILE_OPTIONS) if getattr(flags, name) not in (None, ())]
+    if flags.task != DIAGNOSTIC or given:
+        raise electra_tf.InputError(f"--task={flags.task}: expected {DIAGNOSTIC} without "
+                                    f"{', '.join(given) or '--data'}; any other task is known from "
+                                    f"the model, and --data is its file.")
+    if not flags.data_dir:
+        raise electra_tf.InputError(f"--task={DIAGNOSTIC} needs --data_dir, the folder of the official files.")
+    data = diagnostic_data(flags.data_dir)
+    numbers = electra_tf.evaluate_diagnostic(flags.model, data, output=flags.output)
+    if numbers:
+        _tell(DIAGNOSTIC, numbers, flags.output)
+    if data.unlabelled:
+        print(f"for the leaderboard: {flags.output}/submission/AX.tsv")
+
+
+def _tell(task, numbers, output):
+    print(f"{task}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
+    print(f"every answer is in {output}/predictions.jsonl")
 
 
 if __name__ == "__main__":

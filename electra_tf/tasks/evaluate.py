@@ -55,7 +55,7 @@ def task_name_of(model):
     return _TASK_NAMES[kind]
 
 
-def evaluate(model, data, *, task, output):
+def evaluate(model, data, *, task, output, metric=None, name=None):
     """Scores a tuned model on labelled data.
 
     The folder gets result.json, predictions.jsonl (each example with its label and answer) and, of most tasks,
@@ -67,6 +67,8 @@ def evaluate(model, data, *, task, output):
         task: where the data holds what: TextClassification or another of tasks/options.py. What it says of the model
             itself, such as `long_text`, is not read: the folder knows.
         output: folder to make.
+        metric: the score that result.json puts first; None takes the task's first.
+        name: what result.json calls the task; None takes the task's own name.
 
     Returns:
         Dict of name -> score.
@@ -81,19 +83,20 @@ def evaluate(model, data, *, task, output):
     if (tuned_for := task_name_of(model)) != task.name:
         raise InputError(f"{model} was tuned for {tuned_for}; it cannot be scored as {task.name}.")
     tuned, folder = task_of(task), model_folder_of(model)
+    metric = metric or tuned.metrics[0]
     rows = tuned.read(data)
     loaded = load_task_model(folder)
     examples = tuned.examples(loaded, rows)
     with new_folder(output) as made:
         scores = tuned.scores(loaded, examples)
-        metric, numbers = tuned.metrics[0], scores.numbers()
+        numbers = scores.numbers()
         predictions = list(tuned.predictions(loaded, rows))
         write_predictions(made / PREDICTIONS_FILE, predictions)
         tuned.write_official_predictions(made, predictions)
         tuned.draw(scores, loaded, path=made / PICTURE_FILE,
                    title=f"{pathlib.Path(data).name}, {metric} {numbers[metric]:.3f}")
         write_result(made, {
-            "job": JOB, "task": task.name, "metric": metric, "score": numbers[metric], "metrics": numbers,
+            "job": JOB, "task": name or task.name, "metric": metric, "score": numbers[metric], "metrics": numbers,
             "examples": len(rows), "settings": {"model": str(model), "data": str(data), **dataclasses.asdict(task)},
             "inputs": {"model": fingerprint(folder), "data": rows.hash()}, "versions": versions()})
     return numbers

@@ -9,6 +9,9 @@ from electra_tf.tasks.options import Regression, TextClassification
 
 _PAIR = ("sentence1", "sentence2")
 _PACKINGS = ("", ".gz", ".xz")
+DIAGNOSTIC = "glue/ax"
+# As the official download script lays it out, as the leaderboard calls it, and beside MNLI's files as the original.
+_DIAGNOSTIC_FOLDERS, _DIAGNOSTIC_NAMES = ("diagnostic", "AX", "MNLI", ""), ("diagnostic", "AX")
 _TFDS_SPLITS = {"train": "train", "dev": "validation", "dev_matched": "validation_matched",
                 "dev_mismatched": "validation_mismatched"}
 
@@ -51,7 +54,7 @@ GLUE = {
     "qqp": _one("QQP", ("question1", "question2"), "is_duplicate", "accuracy"),
     "mnli": GlueTask("MNLI", TextClassification(_PAIR, "gold_label"), "accuracy", _PAIR,
                      ("premise", "hypothesis", "label"),
-                     {"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched", "AX": "diagnostic"},
+                     {"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched"},
                      validation="dev_matched", test="dev_mismatched"),
     "qnli": _one("QNLI", ("question", "sentence"), "label", "accuracy"),
     "rte": _one("RTE", _PAIR, "label", "accuracy"),
@@ -65,15 +68,16 @@ class GlueData:
 
     Attributes:
         task, metric: as of GlueTask.
-        train, validation, test: labelled sets; `test` is MNLI's mismatched half, else None.
+        train, validation, test: labelled sets; `test` is MNLI's mismatched half, else None. The diagnostic set has no
+            `train`, and `validation` only where its labels are there.
         unlabelled: name of the leaderboard's file -> path of the texts that it is for, as far as they are there.
         unlabelled_columns: columns of those texts.
     """
 
     task: TextClassification | Regression
     metric: str
-    train: str
-    validation: str
+    train: str | None
+    validation: str | None
     test: str | None
     unlabelled: dict
     unlabelled_columns: tuple[str, ...]
@@ -91,10 +95,13 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None):
         GlueData.
 
     Raises:
-        InputError: no such task, or a file that is not there.
+        InputError: no such task, one that is not trained on, or a file that is not there.
 
     >>> glue_data("glue/cola", "glue_data").metric   # 'matthews'
     """
+    if name == DIAGNOSTIC:
+        raise InputError(f"--task={DIAGNOSTIC} has no training set; tune a model with --task=glue/mnli, then run "
+                         f"python experiments/evaluate.py --task={DIAGNOSTIC} --model=RUN --data_dir=DIR --output=DIR.")
     key = name.removeprefix("glue/")
     if key not in GLUE:
         raise unknown_name_error("--task", name, [f"glue/{known}" for known in GLUE])
@@ -112,10 +119,45 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None):
         if not given and found[file] is None:
             raise InputError(f"--data_dir: {folders[0]} has no {file}.tsv (nor .gz or .xz of it); give the folder of "
                              f"the official download, or --{flag}.")
+    unlabelled = {form: found[file] for form, file in glue.submissions.items() if found[file]}
+    if key == "mnli" and data_dir is not None:
+        unlabelled |= _diagnostic_texts(data_dir)
     return GlueData(glue.task, glue.metric, train or found["train"], validation or found[glue.validation],
-                    test or (glue.test and found[glue.test]),
-                    {form: found[file] for form, file in glue.submissions.items() if found[file]},
-                    glue.unlabelled_columns)
+                    test or (glue.test and found[glue.test]), unlabelled, glue.unlabelled_columns)
+
+
+def diagnostic_data(data_dir):
+    """The data of GLUE's diagnostic set (AX), which a model tuned on MNLI answers.
+
+    Args:
+        data_dir: folder of the official download, or any that holds diagnostic.tsv or AX.tsv (for the leaderboard) or
+            diagnostic-full.tsv (with labels).
+
+    Returns:
+        GlueData without `train`.
+
+    Raises:
+        InputError: none of these files is there.
+
+    >>> diagnostic_data("glue_data").unlabelled   # {'AX': 'glue_data/diagnostic/diagnostic.tsv'}
+    """
+    labelled, unlabelled = _find(_diagnostic_folders(data_dir), "diagnostic-full"), _diagnostic_texts(data_dir)
+    if not labelled and not unlabelled:
+        raise InputError(f"--data_dir: {data_dir} has no diagnostic.tsv, AX.tsv or diagnostic-full.tsv (nor .gz or .xz "
+                         f"of them), and no folder diagnostic, AX or MNLI that has; give a folder with one of them.")
+    return GlueData(TextClassification(("Premise", "Hypothesis"), "Label"), "matthews", None, labelled, None,
+                    unlabelled, _PAIR)
+
+
+def _diagnostic_texts(data_dir):
+    """{"AX": path}, or {}."""
+    found = [_find(_diagnostic_folders(data_dir), name) for name in _DIAGNOSTIC_NAMES]
+    path = next(filter(None, found), None)
+    return {"AX": path} if path else {}
+
+
+def _diagnostic_folders(data_dir):
+    return [pathlib.Path(data_dir) / folder for folder in _DIAGNOSTIC_FOLDERS]
 
 
 def _find(folders, name):
