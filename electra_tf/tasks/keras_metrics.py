@@ -107,6 +107,9 @@ class _CorrelationMetric(ScoreMetric):
         pairs = tf.stack([tf.reshape(tf.cast(values, tf.float32), [-1]) for values in (y_true, y_pred)])
         if sample_weight is not None:
             pairs = tf.boolean_mask(pairs, tf.reshape(sample_weight, [-1]) > 0, axis=1)
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:  # every replica keeps the pairs of all
+            pairs = context.all_gather(pairs, axis=1)
         self._pairs.assign(tf.concat([self._pairs, pairs], axis=1))
 
     def reset_state(self):

@@ -179,7 +179,7 @@ class TextTask(keras.Model):
             keras.callbacks.History.
 
         Raises:
-            InputError: texts or labels that do not fit this task.
+            InputError: texts or labels that do not fit this task, or a batch_size that devices cannot share evenly.
 
         >>> classifier.fit(["a fine film", "a bore"], ["pos", "neg"], epochs=2)
         """
@@ -189,6 +189,7 @@ class TextTask(keras.Model):
         if isinstance(x, tf.data.Dataset):
             dataset, steps = self._with_features(x).repeat(), int(x.cardinality())
         else:
+            self._require_equal_parts(batch_size)
             encoded = self.encode(x)
             labels = self.labels_for(encoded, y)
             dataset = training_dataset(encoded, labels, batch_size=batch_size, seed=self.settings.seed)
@@ -250,8 +251,16 @@ class TextTask(keras.Model):
     def _evaluation_dataset(self, data, *, batch_size):
         if isinstance(data, tf.data.Dataset):
             return self._with_features(data)
+        self._require_equal_parts(batch_size)
         encoded = self.encode(data[0])
         return evaluation_dataset(encoded, self.labels_for(encoded, data[1]), batch_size=batch_size)
+
+    def _require_equal_parts(self, batch_size):
+        """Keras averages the devices' parts of the first batch to see its shape."""
+        devices = self.distribute_strategy.num_replicas_in_sync
+        if batch_size % devices:
+            raise InputError(f"batch_size={batch_size} cannot be cut into {devices} equal parts, one for each device; "
+                             f"take a multiple of {devices}.")
 
     def _with_features(self, dataset):
         """A Dataset whose strings are preprocessed; one of features stays as it is."""
@@ -295,13 +304,20 @@ class TextTask(keras.Model):
 
     def _random_source(self, batch_size):
         """Random numbers of (seed, step, row in the global batch)."""
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        first = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP + tf.cast(replica, tf.int64) * batch_size
+        first = tf.cast(self.optimizer.iterations, tf.int64) * _ROWS_PER_STEP + _rows_before(batch_size)
         return RandomSource(tf.constant(self.settings.seed, tf.int32), first + tf.range(batch_size))
 
 
 def _over_replicas(value):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _rows_before(batch_size):
+    """How many rows of the global batch the replicas before this one have; a short batch is dealt unevenly."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return tf.zeros([], tf.int64)
+    return tf.reduce_sum(context.all_gather(batch_size[None], axis=0)[:context.replica_id_in_sync_group])
 
 
 def _unpack(batch):
