@@ -174,9 +174,7 @@ def _result(result, attempts, settings, inputs, sets):
     """What result.json holds: every attempt's scores, their summary, and the hashes of what they were made from."""
     entries = [{"trial": trial, "attempt": attempt, "seed": one.seed,
                 "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
-                "validation": one.validation, "best_step": one.best_step, "best_epoch": one.best_epoch,
-                "train_steps": one.train_steps, "steps_done": one.steps_done, "collapsed": one.collapsed or False,
-                "ended_by": one.ended_by, "examples_per_second": one.examples_per_second, "seconds": one.seconds}
+                "validation": one.validation, **one.course(), "collapsed": one.collapsed or False}
                for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
     return {
         "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split, "trials": entries,

@@ -14,13 +14,12 @@ from electra_tf.tasks.text_batches import training_dataset
 _LOG_STEPS = 50
 
 
-@dataclasses.dataclass(frozen=True)
-class Tuning:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Course:
     """How a run went.
 
     Attributes:
-        scores: scores of the best weights on the validation set.
-        best_step, best_epoch: when they were reached.
+        best_step, best_epoch: when the best weights were reached.
         train_steps, steps_done: updates that were planned and done.
         collapsed: what shows that the best weights have learnt nothing (see statistics/collapse.py), or None.
         ended_by: "all updates", "patience" or "collapse".
@@ -28,7 +27,6 @@ class Tuning:
         seconds: of the whole run.
     """
 
-    scores: typing.Any
     best_step: int
     best_epoch: float
     train_steps: int
@@ -37,6 +35,21 @@ class Tuning:
     ended_by: str
     examples_per_second: float
     seconds: float
+
+    def course(self):
+        """These numbers alone, as a dict ready for JSON, also where a class adds others."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Course)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning(Course):
+    """What `tune` reached.
+
+    Attributes:
+        scores: scores of the best weights on the validation set.
+    """
+
+    scores: typing.Any
 
 
 def tune(model, config, *, train, score, metric, progress, log, guess_loss=None, majority_level=None):
@@ -93,8 +106,10 @@ def tune(model, config, *, train, score, metric, progress, log, guess_loss=None,
     if collapsed:
         run.warn_of_collapse(collapsed, step, stopped=step < train_steps)
     rate = run.timed_steps and run.timed_steps * min(config.batch_size, len(train)) / run.training_seconds
-    return Tuning(run.best_scores, run.best_step, run.best_step / steps_per_epoch, train_steps, step, collapsed,
-                  ended_by, round(rate, 1), round(time.monotonic() - run.began, 1))
+    return Tuning(
+        scores=run.best_scores, best_step=run.best_step, best_epoch=run.best_step / steps_per_epoch,
+        train_steps=train_steps, steps_done=step, collapsed=collapsed, ended_by=ended_by,
+        examples_per_second=round(rate, 1), seconds=round(time.monotonic() - run.began, 1))
 
 
 class _Run:

@@ -10,7 +10,7 @@ import keras
 from electra_tf.config import replace
 from electra_tf.files import write_json_atomically
 from electra_tf.progress import Progress
-from electra_tf.tasks.finetuning_loop import tune
+from electra_tf.tasks.finetuning_loop import Course, tune
 from electra_tf.tasks.report.run_report import LOG_FILE
 from electra_tf.tasks.run_models import TUNED_MODEL
 from electra_tf.tasks.statistics.prediction_files import PREDICTIONS_FILE
@@ -19,32 +19,18 @@ from electra_tf.training.run_folder import RESULT_FILE
 PICTURE_FILE = "scores.png"
 
 
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """What one seed reached.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trial(Course):
+    """What one seed reached, and how it went (see `Course`).
 
     Attributes:
         seed: of the new head, the data order and dropout.
         validation, test: dict of the best weights' scores on either set; test is None without a test set.
-        best_step, best_epoch: when the best weights were reached.
-        train_steps, steps_done: updates that were planned and done.
-        collapsed: what shows that nothing was learnt ("constant prediction", "majority-level score"), or None.
-        ended_by: "all updates", "patience" or "collapse".
-        examples_per_second: in training.
-        seconds: of the training, evaluations included.
     """
 
     seed: int
     validation: dict
     test: dict | None
-    best_step: int
-    best_epoch: float
-    train_steps: int
-    steps_done: int
-    collapsed: str | None
-    ended_by: str
-    examples_per_second: float
-    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,9 +109,7 @@ def run_trial(setting, folder, *, seed, examples, name):
     task.draw(scores, model, path=folder / PICTURE_FILE,
               title=f"{setting.reported_split}, {setting.metric} {scores.numbers()[setting.metric]:.3f}")
     model.save_to_preset(folder / TUNED_MODEL)
-    trial = Trial(seed, tuning.scores.numbers(), test and test.numbers(), tuning.best_step, tuning.best_epoch,
-                  tuning.train_steps, tuning.steps_done, tuning.collapsed, tuning.ended_by, tuning.examples_per_second,
-                  tuning.seconds)
+    trial = Trial(seed=seed, validation=tuning.scores.numbers(), test=test and test.numbers(), **tuning.course())
     write_json_atomically(result, dataclasses.asdict(trial))
     return trial
 
