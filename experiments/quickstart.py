@@ -22,7 +22,7 @@ class Flags:
 
     output: str = config.setting("quickstart", "folder to make for everything that is written")
     vocabulary_size: int = config.setting(4096, "pieces of the vocabulary that is learned")
-    pretraining_steps: int = config.setting(450, "updates of the tiny model: about two minutes on two cores")
+    pretraining_steps: int = config.setting(700, "updates of the tiny model: about two minutes on two cores")
     epochs: float = config.setting(3.0, "passes over the sentences in each of the three fine-tunings")
 
 
