@@ -1,28 +1,21 @@
 """Metrics of whole sets and augmented texts are the same on two devices as on one."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from electra_tf.tasks.classification_scores import classification_scores
 from electra_tf.tasks.regression_scores import pearson, spearman
+from tests.tasks.own_process import run_module
 from tests.tasks.tiny import MAX_POSITIONS
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What scores_on_two_devices.py has found on one device and on two."""
     folder = tmp_path_factory.mktemp("two_devices")
-    done = subprocess.run([sys.executable, "-m", "tests.tasks.scores_on_two_devices", str(folder)], cwd=ROOT,
-                          capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_module("tests.tasks.scores_on_two_devices", folder)
     return {name: json.loads((folder / f"{name}.json").read_text()) for name in ("one", "two", "refusals")}
 
 

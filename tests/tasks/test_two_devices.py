@@ -1,22 +1,15 @@
 """A classifier that is fitted on two devices becomes the same as on one."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests.tasks.own_process import run_module
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two_devices")
-    done = subprocess.run([sys.executable, "-m", "tests.tasks.on_two_devices", str(folder)], cwd=ROOT,
-                          capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_module("tests.tasks.on_two_devices", folder)
     return folder
 
 
