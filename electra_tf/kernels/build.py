@@ -15,8 +15,9 @@ SOURCE = pathlib.Path(__file__).resolve().parent / "source"
 # One object for each set of instructions; the processor at hand decides at run time.
 _VARIANTS = {
     "kTableAvx2": ["-mavx2", "-mfma"],
-    "kTableAvx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"],
-    "kTableAvx512Bfloat16": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"],
+    "kTableAvx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mbmi2", "-mfma"],
+    "kTableAvx512Bfloat16": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mbmi2",
+                             "-mfma"],
 }
 _FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fPIC", "-fvisibility=hidden", "-w"]
 

@@ -40,6 +40,11 @@ struct Head {
   uint8_t* keep() const { return call.keep + (example * call.heads + head) * keep_bytes(length * length); }
   float* log_sums() const { return call.log_sums + (example * call.heads + head) * length; }
 
+  // Asks for rows that are read soon: as they lie far apart, the processor does not fetch them ahead by itself.
+  void fetch(const void* values, int64_t row) const {
+    for (int64_t r = row; r < row + kQueries && r < length; ++r)
+      for (int64_t at = 0; at < size; at += 64 / sizeof(T)) __builtin_prefetch(of(values) + r * stride + at);
+  }
   void pack_by_size(const void* values, uint32_t* packed) const {
     for (int64_t panel = 0; panel < key_panels; ++panel)
       pack_columns<T>(of(values), size, length, stride, panel, packed + panel * by_size());
@@ -90,6 +95,7 @@ void attention_of(const Attention& call, const Workers& workers) {
     T* weights = take<T>(&memory, kQueries * width);
     float* results = take<float>(&memory, kQueries * kPanel);
     uint32_t* copy = take<uint32_t>(&memory, kQueries * head.size);
+    head.fetch(call.query, 0);
     head.pack_by_size(call.key, keys);
     head.pack_by_length(call.value, values);
     if (call.dice.threshold)
@@ -98,27 +104,35 @@ void attention_of(const Attention& call, const Workers& workers) {
     for (int64_t row = 0; row < length; row += kQueries) {
       const int64_t rows = length - row < kQueries ? length - row : kQueries;
       head.times_keys(call.query, row, rows, keys, scores, copy);
-      for (int64_t r = 0; r < rows; ++r) {
+      head.fetch(call.query, row + kQueries);
+      float tops[kQueries], factors[kQueries];
+      for (int64_t r = 0; r < rows; ++r) {  // three loops over the rows, so that no row waits for its own reductions
         float* line = scores + r * width;
         if (call.mask_rows > 1) head.penalties(row + r, added);
-        Floats most = all(-3e38f), total = Floats{};
+        Floats most = all(-3e38f);
         for (int64_t i = 0; i < width; i += kLanes) {
           const Floats score = load(line + i) * head.scale + load(added + i);
           store(line + i, score);
           most = larger(most, score);
         }
-        const float top = largest(most);
+        tops[r] = largest(most);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        float* line = scores + r * width;
+        Floats total = Floats{};
         for (int64_t i = 0; i < width; i += kLanes) {
-          const Floats weight = exponential(load(line + i) - top);
+          const Floats weight = exponential(load(line + i) - tops[r]);
           store(line + i, weight);
           total += weight;
         }
         const float all_weights = sum(total);
-        head.log_sums()[row + r] = top + __builtin_logf(all_weights);
-        const float factor = head.raise / all_weights;
+        head.log_sums()[row + r] = tops[r] + __builtin_logf(all_weights);
+        factors[r] = head.raise / all_weights;
+      }
+      for (int64_t r = 0; r < rows; ++r) {
         const int64_t element = head.first_element() + (row + r) * length;
         for (int64_t i = 0; i < width; i += kLanes) {
-          Floats weight = load(line + i) * factor;
+          Floats weight = load(scores + r * width + i) * factors[r];
           if (call.dice.threshold) weight = kept(weight, keep_bits(head.keep(), head.first_element(), element + i));
           store(weights + r * width + i, weight);
         }
@@ -152,6 +166,8 @@ void attention_gradient_of(const Attention& call, const Workers& workers) {
     uint32_t* turned = take<uint32_t>(&memory, tile_units);
     float* by_keys = take<float>(&memory, head.key_panels * kPanel * padded);
     float* by_values = take<float>(&memory, head.key_panels * kPanel * padded);
+    head.fetch(call.query, 0);
+    head.fetch(call.by_context, 0);
     head.pack_by_size(call.key, keys);
     head.pack_by_size(call.value, values);
     head.pack_by_length(call.key, key_columns);
@@ -159,15 +175,22 @@ void attention_gradient_of(const Attention& call, const Workers& workers) {
     for (int64_t row = 0; row < length; row += kQueries) {
       const int64_t rows = length - row < kQueries ? length - row : kQueries;
       head.times_keys(call.query, row, rows, keys, scores, copy);
+      head.fetch(call.context, row);
       head.times_keys(call.by_context, row, rows, values, by_weights, copy);
+      head.fetch(call.query, row + kQueries);
+      head.fetch(call.by_context, row + kQueries);
+      float means[kQueries];
       for (int64_t r = 0; r < rows; ++r) {
-        if (call.mask_rows > 1) head.penalties(row + r, added);
         const T* by_context = head.of(call.by_context) + (row + r) * stride;
         const T* context = head.of(call.context) + (row + r) * stride;
         Floats products = Floats{};
         for (int64_t at = 0; at < size; at += kLanes)
           products += load(by_context + at, size - at) * load(context + at, size - at);
-        const float mean = sum(products), log_sum = head.log_sums()[row + r];
+        means[r] = sum(products);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        if (call.mask_rows > 1) head.penalties(row + r, added);
+        const float mean = means[r], log_sum = head.log_sums()[row + r];
         const int64_t element = head.first_element() + (row + r) * length;
         for (int64_t i = 0; i < width; i += kLanes) {
           const Floats score = load(scores + r * width + i) * head.scale + load(added + i);

@@ -3,6 +3,8 @@
 // Both are products of 32-bit units: one float32, or two bfloat16 values that lie side by side in the direction of the
 // sum. The right side is packed first: panels of kPanel columns, in each the units of one depth side by side.
 #pragma once
+#include <utility>
+
 #include "vectors.h"
 
 namespace electra {
@@ -11,6 +13,7 @@ namespace {
 constexpr int kTile = 6;                          // rows of the left side that are multiplied at once
 constexpr int kTileVectors = kLanes == 16 ? 4 : 2;  // and vectors of columns
 constexpr int kTileColumns = kTileVectors * kLanes;
+constexpr int64_t kAhead = 8;                     // units that are fetched ahead
 constexpr int64_t kDepth = 256;                   // units that are summed before a result goes to memory
 
 template <class T>
@@ -58,27 +61,32 @@ inline Words units_of_rows(const S* row, const S* next, int64_t count) {
 template <class T, class S>
 inline Words units_along_row(const S* row, int64_t count) {
   constexpr int values = Unit<T>::kValues;
+  if (count >= values * kLanes) {
+    if constexpr (sizeof(T) == sizeof(S)) return load_words(row);
+#if defined(__AVX512BF16__)
+    if constexpr (values == 2) return (Words)_mm512_cvtne2ps_pbh((__m512)load(row + kLanes), (__m512)load(row));
+#endif
+  }
   T some[values * kLanes];
   store(some, load(row, count < kLanes ? count : kLanes));
   if (values == 2) store(some + kLanes * (values - 1), count > kLanes ? load(row + kLanes, count - kLanes) : Floats{});
   return load_words(some);
 }
 
+// Blocks of `step` lanes change places: the upper ones of `a` with the lower ones of `b`.
+template <int step, size_t... lane>
+inline void exchange(Words* a, Words* b, std::index_sequence<lane...>) {
+  const Words low = __builtin_shuffle(*a, *b, Words{(lane & step ? kLanes + lane - step : lane)...});
+  *b = __builtin_shuffle(*a, *b, Words{(lane & step ? kLanes + lane : lane + step)...});
+  *a = low;
+}
 // lines[i] lane j <-> lines[j] lane i.
+template <int step = 1>
 inline void transpose(Words* lines) {
-  for (int step = 1; step < kLanes; step *= 2) {
-    Words low, high;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      low[lane] = (lane & step) ? kLanes + lane - step : lane;
-      high[lane] = (lane & step) ? kLanes + lane : lane + step;
-    }
-    for (int i = 0; i < kLanes; ++i) {
-      if (i & step) continue;
-      Words a = lines[i], b = lines[i | step];
-      lines[i] = __builtin_shuffle(a, b, low);
-      lines[i | step] = __builtin_shuffle(a, b, high);
-    }
-  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & step)) exchange<step>(lines + i, lines + (i | step), std::make_index_sequence<kLanes>());
+  if constexpr (2 * step < kLanes) transpose<2 * step>(lines);
 }
 
 // Packs columns panel * kPanel .. of a matrix [depth, columns]; adds up the columns where `sums` is given.
@@ -86,22 +94,29 @@ template <class T, class S>
 inline void pack_rows(const S* source, int64_t depth, int64_t columns, int64_t stride, int64_t panel, uint32_t* packed,
                       float* sums = nullptr) {
   const int64_t begin = panel * kPanel, width = columns - begin < kPanel ? columns - begin : kPanel;
-  constexpr int values = Unit<T>::kValues;
-  for (int64_t at = 0; at < kPanel; at += kLanes) {
-    const int64_t count = width - at;
-    Floats total = Floats{};
-    for (int64_t unit = 0; unit < units<T>(depth); ++unit) {
+  constexpr int values = Unit<T>::kValues, vectors = kPanel / kLanes;
+  Floats total[vectors] = {};
+  for (int64_t unit = 0; unit < units<T>(depth); ++unit) {
+    const S* row = source + values * unit * stride + begin;
+    const S* next = values == 2 && 2 * unit + 1 < depth ? row + stride : nullptr;
+    if (values * (unit + kAhead) + 1 < depth)  // rows that lie far apart are not fetched ahead by the processor itself
+      for (int value = 0; value < values; ++value)
+        for (int64_t at = 0; at < width; at += 64 / sizeof(S))
+          __builtin_prefetch(row + (values * kAhead + value) * stride + at);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      const int64_t at = v * kLanes, count = width - at;
       Words line = Words{};
       if (count > 0) {
-        const S* row = source + values * unit * stride + begin + at;
-        const S* next = values == 2 && 2 * unit + 1 < depth ? row + stride : nullptr;
-        line = units_of_rows<T>(row, next, count);
-        if (sums) total += load(row, count) + (next ? load(next, count) : Floats{});
+        line = units_of_rows<T>(row + at, next ? next + at : nullptr, count);
+        if (sums) total[v] += load(row + at, count) + (next ? load(next + at, count) : Floats{});
       }
       store_words(packed + unit * kPanel + at, line);
     }
-    if (sums && count > 0) store(sums + begin + at, total, count);
   }
+  if (sums)
+    for (int v = 0; v < vectors && v * kLanes < width; ++v)
+      store(sums + begin + v * kLanes, total[v], width - v * kLanes);
 }
 
 // The same of a matrix [columns, depth].
@@ -115,6 +130,7 @@ inline void pack_columns(const S* source, int64_t depth, int64_t columns, int64_
       Words lines[kLanes];
       for (int lane = 0; lane < kLanes; ++lane) {
         const int64_t column = begin + at + lane;
+        if (column + kLanes < columns) __builtin_prefetch(source + (column + kLanes) * stride + values * unit);
         lines[lane] = column < columns ? units_along_row<T>(source + column * stride + values * unit, depth - values * unit)
                                        : Words{};
       }

@@ -5,65 +5,64 @@
 namespace electra {
 namespace {
 
-inline void multiply(Words x, uint32_t multiplier, Words* high, Words* low) {
+// A word in the lower half of each lane; what stands in the upper half means nothing.
+typedef uint64_t Wides __attribute__((vector_size(kLanes * 4)));
+constexpr int kBlocks = kLanes / 2;
+
+inline Wides product(Wides x, uint32_t multiplier) {
 #if defined(__AVX512F__)
-  const __m512i m = _mm512_set1_epi32(multiplier), v = (__m512i)x;
-  __m512i even = _mm512_mul_epu32(v, m), odd = _mm512_mul_epu32(_mm512_srli_epi64(v, 32), m);
-  *low = (Words)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
-  *high = (Words)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  return (Wides)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(multiplier));
 #else
-  const __m256i m = _mm256_set1_epi32(multiplier), v = (__m256i)x;
-  __m256i even = _mm256_mul_epu32(v, m), odd = _mm256_mul_epu32(_mm256_srli_epi64(v, 32), m);
-  *low = (Words)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
-  *high = (Words)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  return (Wides)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(multiplier));
 #endif
 }
 
-// Words of kLanes blocks from `first_block` on: out[4 * block + word].
-inline void philox(const Dice& dice, int64_t example, uint32_t first_block, uint32_t* out) {
-  Words counter0 = Words{} + first_block, counter1 = Words{} + dice.stream;
-  for (int lane = 0; lane < kLanes; ++lane) counter0[lane] += lane;
-  Words counter2 = Words{} + static_cast<uint32_t>(example), counter3 = Words{} + static_cast<uint32_t>(example >> 32);
+// The four words of kBlocks blocks from `first_block` on.
+inline void philox(const Dice& dice, int64_t example, uint32_t first_block, Wides* words) {
+  Wides counter0 = Wides{} + first_block, counter1 = Wides{} + dice.stream;
+  for (int lane = 0; lane < kBlocks; ++lane) counter0[lane] += lane;
+  Wides counter2 = Wides{} + static_cast<uint64_t>(example), counter3 = counter2 >> 32;
   uint32_t key0 = dice.seed, key1 = 0;
   for (int round = 0; round < 10; ++round) {
-    Words high0, low0, high1, low1;
-    multiply(counter0, 0xD2511F53u, &high0, &low0);
-    multiply(counter2, 0xCD9E8D57u, &high1, &low1);
-    counter0 = high1 ^ counter1 ^ key0;
-    counter2 = high0 ^ counter3 ^ key1;
-    counter1 = low1;
-    counter3 = low0;
+    const Wides product0 = product(counter0, 0xD2511F53u), product1 = product(counter2, 0xCD9E8D57u);
+    counter0 = product1 >> 32 ^ counter1 ^ key0;
+    counter2 = product0 >> 32 ^ counter3 ^ key1;
+    counter1 = product1;
+    counter3 = product0;
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
-  uint32_t words[4][kLanes];
-  store_words(words[0], counter0);
-  store_words(words[1], counter1);
-  store_words(words[2], counter2);
-  store_words(words[3], counter3);
-  for (int block = 0; block < kLanes; ++block)
-    for (int word = 0; word < 4; ++word) out[4 * block + word] = words[word][block];
+  words[0] = counter0, words[1] = counter1, words[2] = counter2, words[3] = counter3;
+}
+
+// One byte for each block: bit i says whether its i-th half word is at least `threshold`.
+inline void keep_blocks(const Wides* words, uint32_t threshold, uint8_t* bytes) {
+#if defined(__AVX512BW__) && defined(__BMI2__)
+  const __m512i least = _mm512_set1_epi16(static_cast<int16_t>(threshold));
+  uint64_t all_bits = 0;
+  for (int word = 0; word < 4; ++word) {
+    const uint64_t halves = _mm512_cmpge_epu16_mask((__m512i)words[word], least) & 0x33333333u;
+    all_bits |= _pdep_u64(_pext_u64(halves, 0x33333333u), 0x0303030303030303u << 2 * word);
+  }
+  std::memcpy(bytes, &all_bits, kBlocks);
+#else
+  for (int block = 0; block < kBlocks; ++block) {
+    bytes[block] = 0;
+    for (int word = 0; word < 4; ++word) {
+      const uint32_t halves = static_cast<uint32_t>(words[word][block]);
+      bytes[block] |= ((halves & 0xFFFF) >= threshold) << 2 * word | (halves >> 16 >= threshold) << (2 * word + 1);
+    }
+  }
+#endif
 }
 
 // Bits of the elements first..first + count of an example, from element first & ~7 on; 1: dropout keeps it.
 inline void fill_keep(uint8_t* bits, const Dice& dice, int64_t example, int64_t first, int64_t count) {
   const int64_t blocks = parts(first + count, 8) - first / 8;
-  for (int64_t done = 0; done < blocks; done += kLanes) {
-    uint16_t halves[8 * kLanes];
-    philox(dice, example, static_cast<uint32_t>(first / 8 + done), reinterpret_cast<uint32_t*>(halves));
-#if defined(__AVX512BW__)
-    const __m512i threshold = _mm512_set1_epi16(static_cast<int16_t>(dice.threshold));
-    for (int part = 0; part < 4; ++part) {
-      __mmask32 keep = _mm512_cmpge_epu16_mask(_mm512_loadu_si512(halves + 32 * part), threshold);
-      std::memcpy(bits + done + 4 * part, &keep, 4);
-    }
-#else
-    for (int byte = 0; byte < kLanes; ++byte) {
-      uint8_t keep = 0;
-      for (int bit = 0; bit < 8; ++bit) keep |= (halves[8 * byte + bit] >= dice.threshold) << bit;
-      bits[done + byte] = keep;
-    }
-#endif
+  for (int64_t done = 0; done < blocks; done += 2 * kBlocks) {  // two at a time, as each waits for its own products
+    Wides words[2][4];
+    for (int i = 0; i < 2; ++i) philox(dice, example, static_cast<uint32_t>(first / 8 + done + i * kBlocks), words[i]);
+    for (int i = 0; i < 2; ++i) keep_blocks(words[i], dice.threshold, bits + done + i * kBlocks);
   }
 }
 

@@ -62,22 +62,54 @@ inline void store(T* p, Floats v, int64_t count) {
   std::memcpy(p, some, count * sizeof(T));
 }
 
-// Pairwise, so always in the same order.
+// The upper half of the lanes is taken to the lower, and so on: always in the same order.
+template <class Merge>
+inline float reduced(Floats v, const Merge& merge) {
+#if defined(__AVX512F__)
+  const __m256 eight = merge(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+#else
+  const __m256 eight = (__m256)v;
+#endif
+  const __m256 four = merge(eight, _mm256_permute2f128_ps(eight, eight, 0x01));
+  const __m256 two = merge(four, _mm256_permute_ps(four, 0x4E));
+  return _mm256_cvtss_f32(merge(two, _mm256_permute_ps(two, 0xB1)));
+}
 inline float sum(Floats v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
+  return reduced(v, [](__m256 a, __m256 b) { return _mm256_add_ps(a, b); });
 }
 inline float largest(Floats v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  for (int i = 1; i < kLanes; ++i) lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
-  return lanes[0];
+  return reduced(v, [](__m256 a, __m256 b) { return _mm256_max_ps(a, b); });
 }
 inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 
+#if defined(__AVX512F__)
+// 2^x as 2^(whole number) * 2^r, |r| <= 1/2; x = high + low, where the rounded sum decides the whole number.
+inline Floats power_of_two(Floats high, Floats low, bool is_rough) {
+  const Floats whole = (Floats)_mm512_roundscale_ps((__m512)high, 0);
+  const Floats r = high - whole + low;
+  Floats series;
+  if (is_rough) {  // fitted to 8e-5
+    series = ((r * 0.055171668f + 0.242611122f) * r + 0.693260986f) * r + 0.999928074f;
+  } else {  // to 2e-9
+    series = r * 1.53458119e-4f + 1.33999312e-3f;
+    series = series * r + 9.61848896e-3f;
+    series = series * r + 5.55032878e-2f;
+    series = series * r + 0.240226469f;
+    series = series * r + 0.693147206f;
+    series = series * r + 1.0f;
+  }
+  return (Floats)_mm512_scalef_ps((__m512)series, (__m512)whole);
+}
+
+// e^x to 1e-7 of its value for x up to 88; 0 below -104.
+inline Floats exponential(Floats x) {
+  const Floats bounded = (Floats)_mm512_max_ps((__m512)all(-104.0f), (__m512)x);  // in this order a NaN stays
+  const Floats power = bounded * 1.44269502f;
+  // What rounding took from the product, and from the constant.
+  const Floats rest = (Floats)_mm512_fmsub_ps((__m512)bounded, (__m512)all(1.44269502f), (__m512)power);
+  return power_of_two(power, rest + bounded * 1.92596299e-8f, false);
+}
+#else
 // e^x to 1e-7 of its value; 0 below -87.
 inline Floats exponential(Floats x) {
   const Floats shift = all(12582912.0f);  // adding it rounds to a whole number
@@ -96,6 +128,7 @@ inline Floats exponential(Floats x) {
   result = x < -87.3f ? Floats{} : result;
   return x != x ? x : result;
 }
+#endif
 
 // The normal distribution's density factor e^(-x^2/2) and its cumulative distribution.
 inline void normal(Floats x, Floats* density_factor, Floats* cumulative) {
@@ -119,14 +152,7 @@ inline void normal(Floats x, Floats* density_factor, Floats* cumulative) {
 // The same to 1e-4 of its value, for what is rounded to bfloat16 afterwards (1 in 256): shorter series, no division.
 inline void normal_roughly(Floats x, Floats* density_factor, Floats* cumulative) {
 #if defined(__AVX512F__)
-  const Floats shift = all(12582912.0f);
-  const Floats exponent_of_e = larger(x * x * -0.5f, all(-87.3f));
-  Floats power = exponent_of_e * 1.44269504f + shift;
-  Ints exponent = reinterpret_cast<Ints>(power) << 23;
-  power -= shift;
-  const Floats r = exponent_of_e - power * 0.693147181f;
-  const Floats mantissa = ((r * 0.04127766f + 0.1675353f) * r + 0.5000512f) * (r * r) + r + 1.0f;
-  const Floats factor = reinterpret_cast<Floats>(reinterpret_cast<Ints>(mantissa) + exponent);
+  const Floats factor = power_of_two(x * x * -0.72134752f, Floats{}, true);
   const Floats size = x < 0 ? -x : x;
   const Floats t = (Floats)_mm512_rcp14_ps((__m512)(1.0f + size * 0.25f));
   const Floats series = (((t * 0.2458602f - 0.1142523f) * t + 0.1894037f) * t + 0.07722625f) * t + 0.1017739f;
