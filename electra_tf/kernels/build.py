@@ -51,7 +51,8 @@ def processor_flags():
 
 def has_instructions(dtype):
     """Whether this processor has what the operations on activations of this dtype need."""
-    needed = {"avx2", "fma"} | ({"avx512_bf16", "avx512bw", "avx512dq", "avx512vl"} if dtype == "bfloat16" else set())
+    wide = {"avx512_bf16", "avx512bw", "avx512dq", "avx512vl", "bmi2"}
+    needed = {"avx2", "fma"} | (wide if dtype == "bfloat16" else set())
     return needed <= processor_flags()
 
 
