@@ -84,16 +84,17 @@ class Ours:
         self.inputs = inputs_of(folder)
         discriminator = ElectraDiscriminator.from_preset(folder / "ours" / "discriminator")
         self.judge, judged = start_engine(
-            ids_network(lambda *features: discriminator(*features)), discriminator.weights, engine=engine,
+            ids_network(lambda *features: {"logits": discriminator(*features)}), discriminator.weights, engine=engine,
             precision=precision, samples=[features_of(self.inputs["ids"])],
-            difference=lambda found, expected: float(np.abs(_sigmoid(found) - _sigmoid(expected)).max()))
+            difference=lambda found, expected: float(np.abs(
+                _sigmoid(found["logits"]) - _sigmoid(expected["logits"])).max()))
         self.predictor = Predictor(folder / "ours" / "classifier", engine=engine, precision=precision)
         return {"discriminator": dataclasses.asdict(judged), "classifier": dataclasses.asdict(self.predictor.engine),
                 "tensorflow": tf.__version__}
 
     def answers(self):
         """Probabilities of the ids' tokens, and of the second label of the sentences and reviews."""
-        return {"ids": _sigmoid(self.judge(features_of(self.inputs["ids"]))).tolist(),
+        return {"ids": _sigmoid(self.judge(features_of(self.inputs["ids"]))["logits"]).tolist(),
                 **{name: [answer.probabilities[LABELS[1]] for answer in self.predictor.predict(self.inputs[name])]
                    for name in ("sentences", "reviews")}}
 

@@ -32,8 +32,8 @@ class Flags:
     top_k: int = config.setting(5, "candidates for each [MASK]")
     sequence_length: int = config.setting(128, "longest input in pieces of a generator or discriminator; a tuned model "
                                                "has its own")
-    engine: str = config.setting("auto", "what computes a classifier, regressor or discriminator: tensorflow, onnx, "
-                                         "openvino; auto: the fastest that is installed")
+    engine: str = config.setting("auto", "what computes a tuned model or a discriminator: tensorflow, onnx, openvino; "
+                                         "auto: the fastest that is installed")
     precision: str = config.setting("float32", "float32, or bfloat16 with openvino: faster, less exact")
 
 

@@ -93,15 +93,15 @@ def start_engine(network, weights, *, engine, precision, samples, difference):
     """Makes an engine ready and compares it with Keras.
 
     Args:
-        network: an `ids_network` of a Keras model in float32, with one output.
+        network: an `ids_network` of a Keras model in float32, whose outputs are named.
         weights: the Keras variables that it reads.
         engine, precision: as for `choose_engine`.
-        samples: list of dicts of int32 arrays [batch, length]: inputs to compare with.
-        difference: function of two outputs of the network, those of the engine and of Keras, that says how far the
+        samples: list of dicts of int32 arrays [batch, length] (or [batch, choices, length]): inputs to compare with.
+        difference: function of the outputs of the engine and of those of Keras, dicts of arrays, that says how far the
             answers are apart.
 
     Returns:
-        (run, Engine): run, function of a dict of int32 arrays -> float32 array.
+        (run, Engine): run, function of a dict of int32 arrays -> dict of the outputs' arrays by name.
 
     Raises:
         InputError: as `choose_engine`; or the answers are farther apart than LARGEST_DIFFERENCES allows.
@@ -109,7 +109,8 @@ def start_engine(network, weights, *, engine, precision, samples, difference):
     name = choose_engine(engine, precision)
 
     def by_keras(features):
-        return network(**{feature: tf.constant(values) for feature, values in features.items()}).numpy()
+        outputs = network(**{feature: tf.constant(values) for feature, values in features.items()})
+        return {output: values.numpy() for output, values in outputs.items()}
     if name == TENSORFLOW:
         return by_keras, tensorflow_engine()
     module = _OPTIONAL[name].module

@@ -11,7 +11,8 @@ def ids_network(outputs, *, rank=2):
     """The graph of a function of token ids, for batches of any size and length.
 
     Args:
-        outputs: function of token_ids, segment_ids and padding_mask, int32 [batch, length] each.
+        outputs: function of token_ids, segment_ids and padding_mask, int32 [batch, length] each; what it returns is
+            named, dict of str -> tensor.
         rank: of the inputs; 3 for [batch, choices, length].
 
     Returns:
@@ -29,7 +30,7 @@ def save_ids_network(network, weights, folder):
     """Writes an `ids_network` as a SavedModel with the signature IDS_SIGNATURE, which converters read.
 
     Args:
-        network: what `ids_network` returns; its outputs are named.
+        network: what `ids_network` returns.
         weights: the Keras variables that it reads.
         folder: a new folder.
     """

@@ -19,7 +19,7 @@ def version():
 
 
 def onnx_bytes(network):
-    """An ONNX graph, as bytes, of an `ids_network`; its inputs and named outputs keep their names.
+    """An ONNX graph, as bytes, of an `ids_network`; its inputs and its outputs, which have names, keep them.
 
     >>> onnx_bytes(ids_network(lambda *features: {"logits": classifier(*features, training=False)}))
     """
@@ -28,8 +28,7 @@ def onnx_bytes(network):
     inputs = [tensor.name for tensor in function.inputs if tensor.dtype != tf.resource]
     outputs = [tensor.name for tensor in function.outputs]
     names = {name: name.partition(":")[0] for name in inputs}
-    if isinstance(function.structured_outputs, dict):
-        names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
+    names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
     with tf.device("cpu"):
         frozen = tf_loader.from_function(function, inputs, outputs)
     with tf.Graph().as_default() as graph:
@@ -47,21 +46,24 @@ def answers_of(content, features):
         content: bytes of the graph.
         features: dict of the inputs' arrays.
     """
-    session = onnxruntime.InferenceSession(content, providers=_PROVIDERS)
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, features), strict=True))
+    return _session(content)(features)
 
 
 def start(network, weights, *, precision):
     """Converts a network and prepares it for this processor.
 
     Args:
-        network: an `ids_network` with one output.
+        network: an `ids_network`, whose outputs are named.
         weights: the Keras variables that it reads; they are read through the network.
         precision: "float32".
 
     Returns:
-        Function of a dict of int32 [batch, length] -> float32 array.
+        Function of a dict of the inputs' arrays -> dict of the outputs' by name.
     """
-    session = onnxruntime.InferenceSession(onnx_bytes(network), providers=_PROVIDERS)
-    return lambda features: session.run(None, features)[0]
+    return _session(onnx_bytes(network))
+
+
+def _session(content):
+    session = onnxruntime.InferenceSession(content, providers=_PROVIDERS)
+    names = [output.name for output in session.get_outputs()]
+    return lambda features: dict(zip(names, session.run(names, features), strict=True))

@@ -23,12 +23,12 @@ def start(network, weights, *, precision):
     """Converts a network and compiles it for this processor.
 
     Args:
-        network: an `ids_network` with one output.
+        network: an `ids_network`, whose outputs are named.
         weights: the Keras variables that it reads.
         precision: "float32"; "bfloat16" lets OpenVINO compute in it wherever it finds that faster.
 
     Returns:
-        Function of a dict of int32 [batch, length] -> float32 array.
+        Function of a dict of the inputs' arrays -> dict of the outputs' by name.
 
     Raises:
         InputError: this processor has no instructions for bfloat16.
@@ -43,8 +43,10 @@ def start(network, weights, *, precision):
         compiled = core.compile_model(core.read_model(folder), "CPU", {
             "INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"})
     busy = threading.Lock()  # a compiled model has one set of buffers
+    names = [output.any_name for output in compiled.outputs]
 
     def run(features):
         with busy:
-            return compiled(features)[0]
+            outputs = compiled(features)
+            return {name: outputs[place] for place, name in enumerate(names)}
     return run

@@ -7,13 +7,10 @@ from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.serving.engines import AUTO, FLOAT32, TENSORFLOW, Engine, tensorflow_engine
 from electra_tf.serving.exports import is_export, read_export
-from electra_tf.serving.ids_exports import IDS_MODELS, ExportedIdsModel
+from electra_tf.serving.ids_models import IDS_MODELS, ExportedIdsModel, TunedIdsModel
 from electra_tf.serving.text_models import ExportedTextModel, TunedTextModel
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
-from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices
-from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.run_models import model_folder_of
-from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.task_models import TEXT_MODELS
 from electra_tf.text.vocabulary import MASK
 
@@ -28,7 +25,7 @@ class Predictor:
         sequence_length: longest input in pieces for generator and discriminator; a tuned model has its own.
         top_k: candidates for each [MASK].
         engine: what computes the network: "tensorflow", "onnx" (ONNX Runtime) or "openvino"; "auto" takes the fastest
-            that is installed. Models of whole texts and discriminators have the choice, all others TensorFlow.
+            that is installed. Tuned models and discriminators have the choice, generators and exports TensorFlow.
         precision: "float32", or "bfloat16", which OpenVINO has on processors made for it: faster, less exact.
 
     Attributes:
@@ -91,22 +88,16 @@ def _answerer(model, *, sequence_length, top_k, engine, precision):
     if kind in TEXT_MODELS:
         tuned = TunedTextModel(folder, **chosen)
         return _Answerer(tuned, tuned.engine, tuned.takes_pairs)
+    if kind in IDS_MODELS:
+        tuned = TunedIdsModel(folder, **chosen)
+        return _Answerer(tuned, tuned.engine, tuned.takes_pairs, tuned.takes_choices)
     if kind == "discriminator":
         find = ReplacedWordFinder(folder, sequence_length=sequence_length, **chosen)
         return _Answerer(find, find.engine)
-    if kind not in (*IDS_MODELS, "generator"):
+    if kind != "generator":
         raise InputError(f"{model} holds a model of kind {kind!r}, which answers nothing by itself; fine-tune it "
                          f"first.")
     only_tensorflow = _require_tensorflow(model, f"a model of kind {kind!r}", **chosen)
-    if kind == ElectraTokenClassifier.KIND:
-        return _Answerer(ElectraTokenClassifier.from_preset(folder).predict, only_tensorflow)
-    if kind == ElectraQuestionAnswerer.KIND:
-        answerer = ElectraQuestionAnswerer.from_preset(folder)
-        return _Answerer(lambda pairs: answerer.predict(pairs, verbose=0), only_tensorflow, takes_pairs=True)
-    if kind == ElectraMultipleChoice.KIND:
-        chooser = ElectraMultipleChoice.from_preset(folder)
-        return _Answerer(lambda texts: best_choices(texts, chooser.predict(texts, verbose=0)), only_tensorflow,
-                         takes_choices=True)
     return _Answerer(MaskFiller(folder, sequence_length=sequence_length, top_k=top_k), only_tensorflow)
 
 

@@ -23,6 +23,7 @@ from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.windows import text_windows
 
 _BATCH_SIZE = 64
+_LOGITS = "logits"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +87,8 @@ class TunedTextModel:
         self.takes_pairs = self._model.pairs
         # The members of an ensemble one by one: their windows are pooled before they are averaged.
         members = getattr(self._model, "members", [self._model])
-        network = ids_network(lambda *features: tf.stack(
-            [member(*features, training=False) for member in members], axis=1))
+        network = ids_network(lambda *features: {_LOGITS: tf.stack(
+            [member(*features, training=False) for member in members], axis=1)})
         samples, _ = self._rows(text_columns(sample_texts(self._model), pairs=self.takes_pairs))
         self._run, self.engine = start_engine(
             network, self._model.weights, engine=engine, precision=precision, difference=self._difference,
@@ -117,7 +118,7 @@ class TunedTextModel:
     def _outputs(self, encoded):
         """float32 [rows, members, outputs], from short rows to long ones, so that few are padded."""
         order = np.argsort(encoded.lengths, kind="stable")
-        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))
+        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))[_LOGITS]
                    for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
         return np.concatenate(outputs)[np.argsort(order)]
 
@@ -126,7 +127,7 @@ class TunedTextModel:
         return served_numbers(self._model, tf.reduce_mean(outputs, axis=1))
 
     def _difference(self, outputs, expected):
-        return largest_answer_difference(self._numbers(outputs), self._numbers(expected))
+        return largest_answer_difference(self._numbers(outputs[_LOGITS]), self._numbers(expected[_LOGITS]))
 
 
 class ExportedTextModel:

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
+from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine
 from electra_tf.serving.ids_network import ids_network
 from electra_tf.serving.samples import SAMPLE_TEXTS
@@ -121,9 +122,9 @@ class ReplacedWordFinder:
         discriminator = ElectraDiscriminator.from_preset(folder)
         self._vocabulary, self._tokenizer = discriminator.vocabulary, Tokenizer(discriminator.vocabulary)
         self._length = min(sequence_length, discriminator.config.max_positions)
-        network = ids_network(lambda *features: tf.sigmoid(discriminator(*features)))
+        network = ids_network(lambda *features: {"probabilities": tf.sigmoid(discriminator(*features))})
         self._judge, self.engine = start_engine(
-            network, discriminator.weights, engine=engine, precision=precision, difference=_largest_difference,
+            network, discriminator.weights, engine=engine, precision=precision, difference=largest_answer_difference,
             samples=[self._features([self._tokenizer.ids(text) for text in texts])
                      for texts in (SAMPLE_TEXTS, SAMPLE_TEXTS[:1])])
 
@@ -133,17 +134,14 @@ class ReplacedWordFinder:
 
     def _judge_batch(self, texts):
         rows = [self._tokenizer(text) for text in texts]
-        probabilities = self._judge(self._features([row.token_ids for row in rows]))[:, 1:]  # without [CLS]
+        outputs = self._judge(self._features([row.token_ids for row in rows]))
+        probabilities = outputs["probabilities"][:, 1:]  # without [CLS]
         return [JudgedWords(_words(text, tokens, row[:self._length - 2]), len(tokens.pieces) > self._length - 2)
                 for text, tokens, row in zip(texts, rows, probabilities, strict=True)]
 
     def _features(self, rows):
         encoded = rows_of_ids(rows, sequence_length=self._length, vocabulary=self._vocabulary)
         return encoded.batch(np.arange(len(rows)), batch_size=len(rows))
-
-
-def _largest_difference(probabilities, expected):
-    return float(np.abs(probabilities - expected).max())
 
 
 def _words(text, tokens, probabilities):

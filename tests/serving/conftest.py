@@ -1,12 +1,14 @@
-"""One tiny classifier for single texts and one for pairs, made and exported once for all tests of serving."""
+"""What all tests of serving share: two tiny classifiers, made and exported once, and the engines."""
 
 import keras
 import pytest
 
 from electra_tf.model.encoder import ElectraEncoder
+from electra_tf.serving.engines import ENGINES
 from electra_tf.serving.saved_model import export_saved_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
+from tests.serving.optional_engines import MODULES
 from tests.tasks.tiny import save_networks, scatter_weights, tiny_config, tiny_vocabulary
 
 LABELS = ("neg", "other", "pos")
@@ -22,6 +24,14 @@ def save_classifier(folder, *, pairs, seed):
     scatter_weights(classifier, seed=seed)
     classifier.save_to_preset(folder)
     return folder
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """The name of each engine; skips those that are not installed."""
+    if request.param in MODULES and not MODULES[request.param].version():
+        pytest.skip(f"{request.param} is not installed; `make engines` installs it")
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.serving import engines, onnx_engine, openvino_engine
-from electra_tf.serving.engines import ENGINES, LARGEST_DIFFERENCES, choose_engine
+from electra_tf.serving.engines import LARGEST_DIFFERENCES, choose_engine
 from electra_tf.serving.ids_network import ids_network
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.ensemble import ElectraEnsemble
@@ -15,25 +15,12 @@ from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassif
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.text.preprocessor import TextPreprocessor
+from tests.serving.optional_engines import has_bfloat16, pretend_installed, start_as_keras
 from tests.tasks.tiny import scatter_weights, tiny_config, tiny_vocabulary
 
 TEXTS = ["a good film!", "", "the plot was dull and the film was very awful and bad " * 3, "x", "fine"]
 PAIRS = [(text, other) for text, other in zip(TEXTS, reversed(TEXTS), strict=True)]
-MODULES = {"openvino": openvino_engine, "onnx": onnx_engine}
 LABELS = ("no", "perhaps", "yes")
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    if request.param in MODULES and not MODULES[request.param].version():
-        pytest.skip(f"{request.param} is not installed; `make engines` installs it")
-    return request.param
-
-
-def installed(monkeypatch, *names):
-    """As if these optional engines were installed, and no others."""
-    for name, module in MODULES.items():
-        monkeypatch.setattr(module, "version", lambda is_there=name in names: "1.2.3" if is_there else None)
 
 
 def made(kind, *, seed=1, config=None, **settings):
@@ -86,9 +73,8 @@ def test_words_are_judged_as_by_keras(engine, models):
 
 
 def test_bfloat16_tells_a_larger_difference(models):
-    pytest.importorskip("openvino", reason="openvino is not installed; `make engines` installs it")
-    if "BF16" not in openvino_engine.openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        pytest.skip("this processor has no instructions for bfloat16")
+    if not has_bfloat16():
+        pytest.skip("openvino (`make engines` installs it) or the processor's instructions for bfloat16 are missing")
     exact, rounded = (Predictor(models / "single", engine="openvino", precision=precision)
                       for precision in ("float32", "bfloat16"))
     assert exact.engine.largest_difference < 1e-5 < rounded.engine.largest_difference < 0.05
@@ -111,12 +97,12 @@ def test_bfloat16_is_refused_where_the_processor_lacks_it(monkeypatch, models):
     (("openvino", "onnx"), "float32", "openvino"), (("onnx",), "float32", "onnx"), ((), "float32", "tensorflow"),
     (("openvino", "onnx"), "bfloat16", "openvino")])
 def test_auto_takes_the_fastest_that_is_installed(monkeypatch, there, precision, expected):
-    installed(monkeypatch, *there)
+    pretend_installed(monkeypatch, *there)
     assert choose_engine("auto", precision) == expected
 
 
 def test_auto_leaves_a_gpu_to_tensorflow(monkeypatch):
-    installed(monkeypatch, "openvino")
+    pretend_installed(monkeypatch, "openvino")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     assert choose_engine("auto", "float32") == "tensorflow"
     assert choose_engine("auto", "bfloat16") == choose_engine("openvino", "float32") == "openvino"
@@ -133,7 +119,7 @@ def test_auto_leaves_a_gpu_to_tensorflow(monkeypatch):
     ("tensorrt", "float32", "engine='tensorrt' is not known; choose one of auto, openvino, onnx, tensorflow"),
     ("auto", "float16", "precision='float16' is not known; choose one of float32, bfloat16")])
 def test_what_is_not_there_is_refused(monkeypatch, models, engine, precision, message):
-    installed(monkeypatch)
+    pretend_installed(monkeypatch)
     for model in ("single", "discriminator"):
         with pytest.raises(InputError, match=message):
             Predictor(models / model, engine=engine, precision=precision)
@@ -149,10 +135,11 @@ def test_other_models_are_left_to_tensorflow(models, exports):
 
 
 def test_an_engine_that_answers_otherwise_is_refused(monkeypatch, models):
-    installed(monkeypatch, "onnx")
+    pretend_installed(monkeypatch, "onnx")
 
     def start(network, weights, *, precision):
-        return lambda features: network(**features).numpy() + np.float32([0, 0, 2e-3])
+        run = start_as_keras(network, weights, precision=precision)
+        return lambda features: {"logits": run(features)["logits"] + np.float32([0, 0, 2e-3])}
     monkeypatch.setattr(onnx_engine, "start", start)
     with pytest.raises(InputError, match="engine='onnx' in float32 differs from Keras by .*e-04 on sample inputs, more "
                                          "than 1e-04; take engine='tensorflow'."):
@@ -161,15 +148,15 @@ def test_an_engine_that_answers_otherwise_is_refused(monkeypatch, models):
 
 @pytest.mark.parametrize("precision, error", [("float32", 5e-5), ("bfloat16", 2e-2)])
 def test_the_largest_difference_over_all_samples_is_told(monkeypatch, precision, error):
-    installed(monkeypatch, "openvino")
-    network = ids_network(lambda token_ids, segment_ids, padding_mask: tf.cast(token_ids[:, 0], tf.float32))
+    pretend_installed(monkeypatch, "openvino")
+    network = ids_network(lambda token_ids, segment_ids, padding_mask: {"x": tf.cast(token_ids[:, 0], tf.float32)})
     monkeypatch.setattr(openvino_engine, "start", lambda network, weights, *, precision: (
-        lambda features: features["token_ids"][:, 0] + error * (len(features["token_ids"]) == 2)))
+        lambda features: {"x": features["token_ids"][:, 0] + error * (len(features["token_ids"]) == 2)}))
     samples = [{name: np.zeros((rows, 4), np.int32) for name in ("token_ids", "segment_ids", "padding_mask")}
                for rows in (1, 2, 3)]
     run, told = engines.start_engine(
         network, [], engine="auto", precision=precision, samples=samples,
-        difference=lambda found, expected: float(np.abs(found - expected).max()))
+        difference=lambda found, expected: float(np.abs(found["x"] - expected["x"]).max()))
     assert told.largest_difference == pytest.approx(error) and told.largest_difference <= LARGEST_DIFFERENCES[precision]
     assert (told.name, told.version, told.precision) == ("openvino", "1.2.3", precision)
-    assert run(samples[1]).tolist() == pytest.approx([error, error])
+    assert run(samples[1])["x"].tolist() == pytest.approx([error, error])

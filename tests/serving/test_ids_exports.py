@@ -12,49 +12,14 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from electra_tf.errors import InputError
-from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.serving import onnx_engine, saved_model
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.litert import export_litert
 from electra_tf.serving.onnx_export import export_onnx
 from electra_tf.serving.predictor import Predictor
 from electra_tf.serving.saved_model import export_saved_model
-from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
-from electra_tf.tasks.question_answering.options import QuestionAnswering
-from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
-from electra_tf.tasks.tagging.tag_schemes import labels_of
-from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
-from electra_tf.text.preprocessor import TextPreprocessor
-from tests.tasks.tiny import scatter_weights, tiny_config, tiny_vocabulary
-
-# Without repetition: rows of the same ids have the same scores, and rounding would choose between them.
-LONG = "the plot was dull and the Film was\u200b véry awful! a lovely scene, very fine and a bad film. good"
-TEXTS = ["A góod film!", "", LONG, "x \u00ad bad", "fine"]
-PAIRS = [("a film", LONG), ("What was dull?", "the 🎬 plot"), ("a film", ""), ("x " * 20, "góod, fine, bad")]
-CHOICES = [("the plot", (LONG, "was bad")), ("", ("a", "")), ("fine", ("fine", "good"))]
-
-
-def made(kind, **settings):
-    keras.utils.set_random_seed(1)
-    model = kind(ElectraEncoder(tiny_config(num_layers=1)), **settings,
-                 preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=17))
-    scatter_weights(model, seed=1)
-    return model
-
-
-def answerer(**options):
-    return made(ElectraQuestionAnswerer, no_answer_threshold=0.7,
-                options=QuestionAnswering(**{"stride": 6, "beam_size": 5, "n_best": 4, **options}))
-
-
-# name -> (model, what Predictor takes)
-MODELS = {
-    "tagger": lambda: (made(ElectraTokenClassifier, labels=labels_of(["BAD", "GOOD"], "BIOES")), TEXTS),
-    "plain tagger": lambda: (made(ElectraTokenClassifier, labels=["N", "V", "X"], label_pieces="all", stride=4,
-                                  segment_id=1, empty_word_tag="X"), TEXTS),
-    "joint ends": lambda: (answerer(), PAIRS),
-    "independent ends": lambda: (answerer(joint=False, answerability="none", max_answer_length=3), PAIRS),
-    "choice": lambda: (made(ElectraMultipleChoice, num_choices=2), CHOICES)}
+from tests.serving.ids_tasks import CHOICES, MODELS, PAIRS, TEXTS, answers_of_keras, check_answers, features_of
+from tests.tasks.tiny import tiny_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,34 +47,11 @@ def answers(exported):
     return Predictor(exported.folder / "served").predict(exported.texts)
 
 
-def features_of(model, texts):
-    """Token ids of all rows that texts become."""
-    encoded = model.encode(tuple(zip(*texts)) if texts is PAIRS else texts)
-    return encoded.batch(np.arange(len(encoded)), batch_size=len(encoded))
-
-
-def check_equal(found, expected, *, tolerance):
-    """Answers are the same, but for what probabilities may differ."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        found, expected = list(found.values()), list(expected.values())
-    if isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected):
-            check_equal(one, other, tolerance=tolerance)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, abs=tolerance)
-    else:
-        assert found == expected
-
-
-def test_the_predictor_answers_alike_from_export_and_folder(exported, answers):
-    expected = Predictor(exported.folder / "model").predict(exported.texts)
+def test_the_predictor_answers_as_keras_does(exported, answers):
+    expected = answers_of_keras(exported.model, exported.texts)
     predictor = Predictor(exported.folder / "served" / "1")
     for found in (answers, predictor.predict(exported.texts[::-1])[::-1]):
-        assert [type(answer) for answer in found] == [type(answer) for answer in expected]
-        check_equal([dataclasses.asdict(answer) for answer in found],
-                    [dataclasses.asdict(answer) for answer in expected], tolerance=1e-5)
+        check_answers(found, expected, tolerance=1e-5)
     assert (predictor.takes_pairs, predictor.takes_choices) == (exported.texts is PAIRS, exported.texts is CHOICES)
     assert predictor.predict([]) == [] and predictor.engine.name == "tensorflow"
 

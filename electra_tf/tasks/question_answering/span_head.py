@@ -52,7 +52,8 @@ def answer_places(segment_ids, padding_mask):
         segment_ids: int32 [batch, length], 1 in the context.
         padding_mask: int32 [batch, length].
     """
-    is_first = tf.one_hot(0, tf.shape(segment_ids)[1], dtype=tf.float32)
+    # Not one_hot, of which OpenVINO knows no form with a single index.
+    is_first = tf.cast(tf.equal(tf.range(tf.shape(segment_ids)[1]), 0), tf.float32)
     return tf.cast(segment_ids * padding_mask, tf.float32) + is_first
 
 

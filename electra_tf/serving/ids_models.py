@@ -1,11 +1,14 @@
-"""Answers with places in the user's own text from a SavedModel that takes token ids: the text is read in Python."""
+"""Answers with places in the user's own text from what takes token ids: the text is read in Python."""
 
 import numpy as np
 import tensorflow as tf
 
 from electra_tf.config import from_dict
 from electra_tf.errors import InputError
-from electra_tf.serving.engines import tensorflow_engine
+from electra_tf.serving.answer_difference import largest_answer_difference
+from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
+from electra_tf.serving.ids_network import served_network
+from electra_tf.serving.samples import sample_features
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices, encode_choices
 from electra_tf.tasks.question_answering.options import QuestionAnswering
@@ -14,6 +17,7 @@ from electra_tf.tasks.question_answering.question_reader import QuestionReader
 from electra_tf.tasks.question_answering.span_head import SpanBeam
 from electra_tf.tasks.tagging.text_tagger import TextTagger
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
+from electra_tf.tasks.task_models import load_task_model
 from electra_tf.tasks.text_batches import encode_in_bulk, evaluation_order
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import Vocabulary
@@ -59,6 +63,38 @@ _READERS = {ElectraTokenClassifier.KIND: _tagging, ElectraQuestionAnswerer.KIND:
 IDS_MODELS = tuple(_READERS)
 
 
+class TunedIdsModel:
+    """Tags texts, answers questions or chooses endings with a model folder: the network runs on an engine.
+
+    Args:
+        folder: model folder of a tagger, a question answerer or a multiple choice model.
+        engine, precision: as for Predictor.
+
+    Attributes:
+        takes_pairs, takes_choices: whether it takes (question, context), or (text, endings).
+        engine: Engine.
+
+    Raises:
+        InputError: an engine that is unknown, not installed, or too far from Keras.
+    """
+
+    def __init__(self, folder, *, engine, precision):
+        choose_engine(engine, precision)  # before the work of loading
+        model = load_task_model(folder)
+        self.takes_pairs, self.takes_choices = _what_it_takes(model.KIND)
+        self._answer = _READERS[model.KIND](
+            Tokenizer(model.preprocessor.vocabulary), model.preprocessor.sequence_length, model.head_settings())
+        samples = sample_features(model)
+        self._run, self.engine = start_engine(
+            served_network(model), model.weights, engine=engine, precision=precision,
+            difference=largest_answer_difference,
+            samples=[samples, {name: values[:1] for name, values in samples.items()}])
+
+    def __call__(self, texts):
+        """The answers that the Keras model gives: list of TaggedText, QuestionAnswer or Choice."""
+        return self._answer(texts, lambda encoded: _outputs(self._run, encoded))
+
+
 class ExportedIdsModel:
     """Tags texts, answers questions or chooses endings with a SavedModel that takes token ids.
 
@@ -79,8 +115,7 @@ class ExportedIdsModel:
         if vocabulary.hash != description["vocabulary_hash"]:
             raise InputError(f"{export.folder / VOCABULARY_FOLDER} is not the vocabulary of this export: its hash is "
                              f"{vocabulary.hash[:12]}, the description names {description['vocabulary_hash'][:12]}.")
-        self.takes_pairs, self.takes_choices = (
-            kind == model.KIND for model in (ElectraQuestionAnswerer, ElectraMultipleChoice))
+        self.takes_pairs, self.takes_choices = _what_it_takes(kind)
         self.engine = tensorflow_engine(description["largest_difference_from_keras"])
         self._answer = _READERS[kind](Tokenizer(vocabulary), description["sequence_length"], description["settings"])
         # Kept, because the signature does not keep the variables alive.
@@ -88,17 +123,33 @@ class ExportedIdsModel:
         self._network = self._loaded.signatures[SERVING_SIGNATURE]
 
     def __call__(self, texts):
-        """The answers that the Keras model gives: list of TaggedText, QuestionAnswer or Choice."""
-        return self._answer(texts, self._outputs)
+        """As `TunedIdsModel`."""
+        return self._answer(texts, lambda encoded: _outputs(self._run, encoded))
 
-    def _outputs(self, encoded):
-        """Name -> array with a row for each of the encoded rows; from short rows to long ones, so that few are padded.
-        """
-        order = evaluation_order(encoded)
-        parts = [self._network(**{name: tf.constant(values) for name, values
-                                  in encoded.batch(rows, batch_size=len(rows)).items()})
-                 for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
-        return {name: _joined([part[name].numpy() for part in parts])[np.argsort(order)] for name in parts[0]}
+    def _run(self, features):
+        outputs = self._network(**{name: tf.constant(values) for name, values in features.items()})
+        return {name: values.numpy() for name, values in outputs.items()}
+
+
+def _what_it_takes(kind):
+    """Whether a kind of model takes pairs, and whether choices."""
+    return kind == ElectraQuestionAnswerer.KIND, kind == ElectraMultipleChoice.KIND
+
+
+def _outputs(run, encoded):
+    """Of a network over any number of rows, from short ones to long ones, so that few are padded.
+
+    Args:
+        run: function of a dict of features -> dict of arrays by name.
+        encoded: EncodedTexts.
+
+    Returns:
+        Name -> array with a row for each of the encoded rows.
+    """
+    order = evaluation_order(encoded)
+    parts = [run(encoded.batch(rows, batch_size=len(rows)))
+             for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
+    return {name: _joined([part[name] for part in parts])[np.argsort(order)] for name in parts[0]}
 
 
 def _joined(parts):
