@@ -15,8 +15,8 @@ class Flags:
     approximate randomization test.
     """
 
-    first: str = job.required("folder of a run (all its trials), of one trial (RUN/trials/SEED), or a "
-                              "predictions.jsonl")
+    first: str = job.required("folder of a run (all its trials, or all its folds together), of one trial "
+                              "(RUN/trials/SEED), or a predictions.jsonl")
     second: str = job.required("another one, on the same examples and with as many trials")
     metric: str | None = config.setting(None, "accuracy, macro_f1, matthews, micro_f1 (lists), or a number that each "
                                               "prediction has, such as f1; left out, that of the first run")

@@ -18,6 +18,7 @@ from electra_tf.tasks.options import (
     TokenClassification,
     Trials,
 )
+from electra_tf.tasks.statistics.comparison import compare_results
 from tests.tasks.question_answering import moods as questions
 from tests.tasks.tagging import moods as sentences
 from tests.tasks.tiny import BAD, GOOD, save_networks
@@ -132,6 +133,8 @@ def test_result_and_predictions_tell_of_each_fold(network, tmp_path, eagerly, na
     asked_for = [question.id for question in rows.questions] if name == "questions" else rows.words
     assert sorted(answered) == sorted(asked_for)
     assert written["mean"] == pytest.approx(np.mean([trial["score"] for trial in written["trials"]]))
+    comparison = compare_results(tmp_path / "run", tmp_path / "run")
+    assert (comparison.folds, comparison.examples, comparison.test.differing) == (2, COUNT, 0)
 
 
 def test_questions_on_one_text_are_in_one_fold(tmp_path):

@@ -30,6 +30,7 @@ class Comparison:
         intervals: 95 % bootstrap intervals of the two means over the examples.
         difference_interval: the same of the difference, first minus second, with the examples kept paired.
         test: RandomizationTest.
+        folds: how many folds' answers were put together on either side; 0 where each trial answered all examples.
     """
 
     first: str
@@ -41,6 +42,7 @@ class Comparison:
     intervals: tuple
     difference_interval: tuple
     test: RandomizationTest
+    folds: int = 0
 
     def numbers(self):
         """Dict ready for JSON."""
@@ -49,8 +51,8 @@ class Comparison:
     def __str__(self):
         """The comparison as a few sentences."""
         percent = f"{100 * LEVEL:.0f} %"
-        lines = [f"{name}: {_score_words(self.metric, scores)}, {percent} interval over the examples {low:.4f} to "
-                 f"{high:.4f}" for name, scores, (low, high) in zip((self.first, self.second), self.scores,
+        lines = [f"{name}: {_score_words(self.metric, scores, self.folds)}, {percent} interval over the examples "
+                 f"{low:.4f} to {high:.4f}" for name, scores, (low, high) in zip((self.first, self.second), self.scores,
                                                                      self.intervals, strict=True)]
         low, high = self.difference_interval
         of_split = f" of {self.split}" * bool(self.split)
@@ -66,7 +68,8 @@ def compare_results(first, second, *, metric=None, seed=0):
     """Compares what two runs answered to the same examples.
 
     Args:
-        first, second: folders of runs with equally many trials, whose mean scores are compared; or of one trial each
+        first, second: folders of runs with equally many trials, whose mean scores are compared; of cross-validations
+            with the same folds, whose answers together are one answer to each example; or of one trial each
             (RUN/trials/SEED), or their predictions.jsonl.
         metric: see `paired_metric`; None takes the metric of the first run's result.json.
         seed: of the test and of the intervals.
@@ -75,7 +78,7 @@ def compare_results(first, second, *, metric=None, seed=0):
         Comparison; `print` shows it in sentences.
 
     Raises:
-        InputError: files that cannot be read, runs of different tasks, splits or examples, or a metric that the
+        InputError: files that cannot be read, runs of different tasks, splits, folds or examples, or a metric that the
             predictions do not have.
 
     >>> print(compare_results("runs/small", "runs/random", metric="accuracy"))
@@ -99,10 +102,12 @@ def compare_results(first, second, *, metric=None, seed=0):
         bootstrap_interval(np.arange(len(paired.first)),
                            lambda drawn: paired.score(paired.first[drawn]) - paired.score(paired.second[drawn]),
                            **settings),
-        randomization_test(paired.first, paired.second, paired.score, seed=seed))
+        randomization_test(paired.first, paired.second, paired.score, seed=seed), max(first.folds, second.folds))
 
 
-def _score_words(metric, scores):
+def _score_words(metric, scores, folds):
+    if folds:
+        return f"{metric} {scores[0]:.4f} of the answers of {folds} folds together"
     if len(scores) == 1:
         return f"{metric} {scores[0]:.4f}"
     return (f"{metric} {statistics.fmean(scores):.4f}, mean of {len(scores)} trials ({min(scores):.4f} to "
@@ -120,6 +125,9 @@ def _verdict(comparison):
     else:
         better = comparison.first if test.difference > 0 else comparison.second
         conclusion = f"{chance}, so on examples like these {better} is better."
+    if comparison.folds:
+        return (f"{conclusion} Each example was answered by a model that was not trained on it. How much the seeds "
+                f"matter is not told: for that, compare runs with other seeds too.")
     if len(comparison.scores[0]) > 1:
         return f"{conclusion} How much that owes to the seeds is told by the spread of the trials."
     return (f"{conclusion} This compares two tuned models, not two ways of training: for that, run several trials of "

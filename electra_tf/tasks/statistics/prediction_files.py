@@ -21,13 +21,15 @@ class RunPredictions:
     Attributes:
         source: as it was named.
         trials: for each trial a list of dicts, one for each example, with "label" (the truth) and "prediction" at
-            least.
+            least. The folds of a cross-validation are one trial: together they answered each example once.
         result: the run's result.json, or {} where there is none.
+        folds: how many folds that one trial is made of; 0 where each trial answered all examples.
     """
 
     source: str
     trials: list
     result: dict
+    folds: int = 0
 
 
 def read_predictions(source):
@@ -35,7 +37,7 @@ def read_predictions(source):
 
     Args:
         source: folder of a run, whose trials are taken that count after restarts; folder of a trial
-            (RUN/trials/SEED); or a predictions.jsonl.
+            (RUN/trials/SEED), in cross-validation the answers of one fold; or a predictions.jsonl.
 
     Returns:
         RunPredictions.
@@ -49,11 +51,19 @@ def read_predictions(source):
     if path.is_dir() and (path / TRIALS).is_dir():
         result = read_json(path / RESULT_FILE)
         seeds = [entry["seed"] for entry in kept_attempts(result["trials"])]
-        return RunPredictions(str(source), [_read(path / TRIALS / str(seed) / PREDICTIONS_FILE) for seed in seeds],
-                              result)
+        trials = [_read(path / TRIALS / str(seed) / PREDICTIONS_FILE) for seed in seeds]
+        # With a test set, all folds answered that.
+        folds = _setting(result, "folds") if result.get("split") == "validation" else 0
+        if folds:
+            trials = [[line for lines in trials for line in lines]]
+        return RunPredictions(str(source), trials, result, folds or 0)
     path = path / PREDICTIONS_FILE if path.is_dir() or not path.suffix else path
     of_run = path.resolve().parents[2] / RESULT_FILE if path.resolve().parts[-3:-2] == (TRIALS,) else None
     return RunPredictions(str(source), [_read(path)], read_json(of_run) if of_run and of_run.is_file() else {})
+
+
+def _setting(result, name):
+    return result.get("settings", {}).get(name)
 
 
 def _read(path):
@@ -86,10 +96,13 @@ def require_same_examples(first, second):
         first, second: RunPredictions.
 
     Raises:
-        InputError: another number of trials or of lines, or a line whose "id" (where both have one) or "label" differs.
+        InputError: rows that were dealt into other folds, another number of trials or of lines, or a line whose "id"
+            (where both have one) or "label" differs.
 
     >>> require_same_examples(read_predictions("runs/a"), read_predictions("runs/b"))
     """
+    if (first.folds or second.folds) and first.result and second.result:
+        _require_same_folds(first, second)
     if len(first.trials) != len(second.trials):
         raise InputError(f"{first.source} holds {len(first.trials)} trials and {second.source} {len(second.trials)}; "
                          f"give runs of equally many, or one trial of each: RUN/{TRIALS}/SEED.")
@@ -104,6 +117,19 @@ def require_same_examples(first, second):
                     raise InputError(f"{first.source} and {source}, prediction {number}: {name} {_short(one[name])} "
                                      f"and {_short(other[name])}; give two runs that answered the same examples in "
                                      f"the same order.")
+
+
+def _require_same_folds(first, second):
+    """The seed of a run decides into which fold a row goes."""
+    one, other = ((run.folds, _setting(run.result, "seed")) for run in (first, second))
+    if one != other:
+        raise InputError(f"{first.source} holds {_dealing(*one)}, {second.source} {_dealing(*other)}; give two runs "
+                         f"with the same --folds, --seed and rows, or one fold of each that is the same: "
+                         f"RUN/{TRIALS}/SEED.")
+
+
+def _dealing(folds, seed):
+    return f"the answers of {folds} folds dealt with seed {seed}" if folds else "answers without folds"
 
 
 def _short(value):

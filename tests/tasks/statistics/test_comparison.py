@@ -158,6 +158,77 @@ def test_runs_of_several_trials_are_compared_by_their_means(tmp_path):
     assert thrice.difference_interval == pytest.approx(once.difference_interval)
 
 
+def folded_run(folder, lines, *, ends=(110, 200), seed=7, **result):
+    """A run whose trials are folds: parts of the lines, up to each of the ends and the last one to the end."""
+    parts = np.split(np.array(lines, object), ends)
+    settings = {"folds": len(parts), "seed": seed}
+    return write_run(folder, *map(list, parts), **{"task": "text_classification", "metric": "accuracy",
+                                                  "split": "validation", "settings": settings, **result})
+
+
+def test_folds_together_are_one_answer_to_each_example(tmp_path):
+    lines = answers(0.7, seed=1), answers(0.6, seed=2)
+    folded = compare_results(*(folded_run(tmp_path / f"folded{place}", of_run) for place, of_run in enumerate(lines)))
+    whole = compare_results(*(write_trial(tmp_path / f"whole{place}", of_run) for place, of_run in enumerate(lines)),
+                            metric="accuracy")
+    assert (folded.folds, whole.folds, folded.examples) == (3, 0, 300)
+    assert (folded.scores, folded.intervals, folded.difference_interval, folded.test) == (
+        whole.scores, whole.intervals, whole.difference_interval, whole.test)
+    # Of all answers at once, which is not the mean of the folds.
+    [first_score], _ = folded.scores
+    of_folds = np.mean([share_right(part) for part in (lines[0][:110], lines[0][110:200], lines[0][200:])])
+    assert first_score == share_right(lines[0]) and abs(first_score - of_folds) > 1e-4
+    text = str(folded)
+    assert f"folded0: accuracy {folded.scores[0][0]:.4f} of the answers of 3 folds together, 95 % interval" in text
+    assert "Each example was answered by a model that was not trained on it" in text
+    assert "two tuned models" not in text and "mean of" not in text
+    assert folded.numbers()["folds"] == 3
+
+
+def test_folds_that_answered_a_test_set_are_trials(tmp_path):
+    parts = [answers(0.7, rows=80, seed=seed) for seed in (1, 2)]
+    run = write_run(tmp_path / "run", *parts, metric="accuracy", split="test", settings={"folds": 2, "seed": 7})
+    found = compare_results(run, run)
+    assert (found.folds, found.examples, found.scores[0]) == (0, 80, list(map(share_right, parts)))
+
+
+def test_a_restarted_fold_takes_its_own_place(tmp_path):
+    lines = answers(0.7)
+    trials = [{"seed": 7, "trial": 0, "attempt": 0}, {"seed": 9, "trial": 0, "attempt": 1},
+              {"seed": 8, "trial": 1, "attempt": 0}]
+    restarted = write_run(tmp_path / "restarted", answers(0.1)[:140], lines[140:], lines[:140], trials=trials,
+                          metric="accuracy", split="validation", settings={"folds": 2, "seed": 7})
+    assert compare_results(restarted, write_trial(tmp_path / "whole", lines)).scores == (
+        [share_right(lines)], [share_right(lines)])
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"folds": 2, "seed": 7}, "answers of 3 folds dealt with seed 7, .*other the answers of 2 folds dealt with seed 7"),
+    ({"folds": 3, "seed": 8}, "answers of 3 folds dealt with seed 7, .*other the answers of 3 folds dealt with seed 8"),
+    ({"folds": 0, "seed": 7}, "answers of 3 folds dealt with seed 7, .*other answers without folds")])
+def test_rows_in_other_folds_are_refused(tmp_path, settings, words):
+    run = folded_run(tmp_path / "run", answers(0.7))
+    other = folded_run(tmp_path / "other", answers(0.6, seed=3), settings=settings)
+    with pytest.raises(InputError, match=f"{words}; give two runs with the same --folds, --seed and rows, or one fold"):
+        compare_results(run, other)
+
+
+def test_a_fold_and_a_whole_run_are_refused(tmp_path):
+    run = folded_run(tmp_path / "run", answers(0.7))
+    with pytest.raises(InputError, match="answers of 3 folds dealt with seed 7, .*trials/8 answers without folds"):
+        compare_results(run, run / "trials" / "8")
+
+
+def test_folds_of_another_set_are_refused(tmp_path):
+    run, lines = folded_run(tmp_path / "run", answers(0.7)), answers(0.6, seed=3)
+    shorter = folded_run(tmp_path / "shorter", lines[:-1])
+    with pytest.raises(InputError, match="holds 300 predictions and .*shorter 299; give two runs that"):
+        compare_results(run, shorter)
+    lines[204] = {**lines[204], "label": "else"}
+    with pytest.raises(InputError, match='other, prediction 205: label .* "else"; give two runs that'):
+        compare_results(run, folded_run(tmp_path / "other", lines))
+
+
 def test_restarted_attempts_do_not_count(tmp_path):
     trials = [{"seed": 7, "trial": 0, "attempt": 0}, {"seed": 8, "trial": 0, "attempt": 1}]
     restarted = write_run(tmp_path / "restarted", answers(0.1), answers(0.7), trials=trials, metric="accuracy")
