@@ -8,6 +8,7 @@ import string
 import numpy as np
 
 from electra_tf.errors import InputError
+from electra_tf.tasks.question_answering.average_precision import average_precision
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -110,6 +111,8 @@ class AnswerScores:
         texts: the answers, "" where there is taken to be none.
         no_answer_threshold: the probability above which there is taken to be none; None where it was another for each
             part of the set.
+        average_precisions: name -> float, 0..1, where some questions have no answer and the probabilities of that are
+            known; see `numbers`.
     """
 
     scorer: str
@@ -118,9 +121,14 @@ class AnswerScores:
     has_answer: np.ndarray
     texts: list
     no_answer_threshold: float | None
+    average_precisions: dict = dataclasses.field(default_factory=dict)
 
     def numbers(self):
-        """Dict of "f1" and "exact_match", 0..1; where some questions have no answer, also of both kinds of question."""
+        """Dict of "f1" and "exact_match", 0..1; where some questions have no answer, also of both kinds of question.
+
+        With probabilities of "no answer" there are also "f1_average_precision", "exact_match_average_precision" and
+        "answerability_average_precision", which takes every answer for right: see `average_precision`.
+        """
         numbers = {"f1": float(self.f1.mean()), "exact_match": float(self.exact.mean())}
         if self.has_answer.all():
             return numbers
@@ -128,7 +136,7 @@ class AnswerScores:
             if which.any():
                 numbers |= {f"{name}_f1": float(self.f1[which].mean()),
                             f"{name}_exact_match": float(self.exact[which].mean())}
-        return numbers
+        return numbers | self.average_precisions
 
     @property
     def is_constant(self):
@@ -156,11 +164,16 @@ def score_answers(texts, gold_texts, *, scorer, no_answer_probabilities=None, no
     exact, f1 = scores.reshape(-1, 2).T
     has_answer = np.array([bool(golds) for golds in gold_texts], bool)
     threshold = no_answer_threshold if np.isscalar(no_answer_threshold) else None
+    precisions = {}
     if no_answer_probabilities is not None:
+        if 0 < has_answer.sum() < len(has_answer):
+            ranked = {"f1": f1, "exact_match": exact, "answerability": np.ones_like(f1)}
+            precisions = {f"{name}_average_precision": average_precision(values, has_answer, no_answer_probabilities)
+                          for name, values in ranked.items()}
         has_none = np.asarray(no_answer_probabilities) > no_answer_threshold
         exact, f1 = (np.where(has_none, ~has_answer, values) for values in (exact, f1))
         texts = ["" if none else text for none, text in zip(has_none, texts, strict=True)]
-    return AnswerScores(scorer, exact, f1, has_answer, list(texts), threshold)
+    return AnswerScores(scorer, exact, f1, has_answer, list(texts), threshold, precisions)
 
 
 def best_no_answer_threshold(scores, texts, has_answer, no_answer_probabilities):

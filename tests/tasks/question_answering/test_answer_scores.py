@@ -14,6 +14,7 @@ from electra_tf.tasks.question_answering.answer_scores import (
     score_answers,
     score_predictions,
 )
+from electra_tf.tasks.question_answering.average_precision import average_precision
 from electra_tf.tasks.question_answering.question_files import read_questions
 from tests.oracles.shared import shared_path
 
@@ -72,6 +73,39 @@ def test_the_best_thresholds_of_squad_2(version2):
         best, threshold = best_no_answer_threshold(values, scores.texts, scores.has_answer, probabilities)
         assert 100 * best == pytest.approx(expected[f"best_{name}"])
         assert threshold == expected[f"best_{name}_thresh"]
+
+
+def test_the_average_precisions_of_squad_2(version2):
+    numbers = score_predictions(version2, oracle("v2_predictions"), scorer="squad2", no_answer_threshold=-1.0,
+                                no_answer_probabilities=oracle("v2_na_scores")).numbers()
+    expected = oracle("v2_expected")["precision_recall_raw_scores"]
+    for theirs, ours in (("pr_exact_ap", "exact_match"), ("pr_f1_ap", "f1"), ("pr_oracle_ap", "answerability")):
+        assert expected[theirs] == percent(numbers, f"{ours}_average_precision")
+
+
+def test_average_precision_is_the_area_under_all_thresholds():
+    random = np.random.default_rng(6)
+    for _ in range(30):
+        scores, has_answer = random.random(9), np.append(random.random(8) < 0.6, True)
+        probabilities = random.random(9).round(1)  # some are equal
+        area, recall = 0.0, 0.0
+        for threshold in sorted(set(probabilities)):
+            answered = [place for place in range(9) if probabilities[place] <= threshold]
+            right = sum(scores[place] for place in answered if has_answer[place])
+            area += right / len(answered) * (right / sum(has_answer) - recall)
+            recall = right / sum(has_answer)
+        assert average_precision(scores, has_answer, probabilities) == pytest.approx(area)
+        order = random.permutation(9)
+        assert average_precision(scores[order], has_answer[order], probabilities[order]) == pytest.approx(area)
+
+
+def test_average_precisions_need_both_kinds_of_questions_and_their_probabilities():
+    def names(gold_texts, **settings):
+        numbers = score_answers(["Paris", "x"], gold_texts, scorer="squad2", **settings).numbers()
+        return {name for name in numbers if name.endswith("average_precision")}
+    known = {"no_answer_probabilities": [0.1, 0.9]}
+    assert len(names([("Paris",), ()], **known)) == 3
+    assert names([("Paris",), ()]) == names([("Paris",), ("x",)], **known) == names([(), ()], **known) == set()
 
 
 def test_a_threshold_is_the_best_of_all_by_brute_force():

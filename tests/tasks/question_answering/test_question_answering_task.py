@@ -48,7 +48,16 @@ def test_a_run_learns_and_scores_the_test_set_with_the_threshold_of_the_validati
     answers = answerer.predict(*zip(*[(question.question, question.context) for question in rows.questions]), verbose=0)
     again = score_answers([answer.text for answer in answers], [question.gold_texts for question in rows.questions],
                           scorer="squad2")
-    assert again.numbers() == finished.best.test
+    decided = again.numbers()
+    assert {name: finished.best.test[name] for name in decided} == decided
+    # These know no threshold: they rank the best answers, which stand even where "none" is the answer.
+    ranked = score_answers([answer.best_text for answer in answers],
+                           [question.gold_texts for question in rows.questions], scorer="squad2",
+                           no_answer_probabilities=[answer.no_answer_probability for answer in answers]).numbers()
+    names = finished.best.test.keys() - decided.keys()
+    assert names == {f"{name}_average_precision" for name in ("f1", "exact_match", "answerability")}
+    assert {name: finished.best.test[name] for name in names} == pytest.approx({name: ranked[name] for name in names})
+    assert min(finished.best.test[name] for name in names) > 0.8
 
 
 def test_predictions_are_written_as_the_official_scripts_read_them(finished, files):
