@@ -2,7 +2,8 @@
 
 A queue: one JSON file for each trial in results/trials/tasks; what is there is not run again, so it can be stopped and
 started at any time, and rows can be added. Each arm tries the same learning rates with the first seed; the rate that is
-best on the rows that choose runs with the other seeds too. The test rows are scored once in each trial.
+best on the rows that choose runs with the other seeds too. A collapsed trial is done again once, with the next seed,
+and the row then says what the scores are without that. The test rows are scored once in each attempt.
 
     python benchmarks/results_table.py DATA NAME=MODEL ... [-- TASK ...]
 
@@ -22,14 +23,12 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.task_sets import MOST_SCORED, MOST_TRAINED, TASK_SETS
-from electra_tf.config import FineTuningConfig
+from electra_tf.config import FineTuningConfig, replace
 from electra_tf.files import write_json_atomically
 from electra_tf.tasks.finetune import finetune
-
-RESULTS = pathlib.Path(__file__).resolve().parent / "results"
-LEARNING_RATES = (1e-4, 5e-4)
-SEEDS = (0, 1, 2)
-EPOCHS = 3.0
+from electra_tf.tasks.options import Trials
+from electra_tf.tasks.statistics.trials import first_attempts
+from electra_tf.training.run_folder import RESULT_FILE, versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,50 +48,80 @@ class Arm:
         return self.name.endswith("random")
 
 
-def run_trial(key, arm, rate, seed, data):
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What all rows have in common.
+
+    Attributes:
+        data: folder that the task sets are read from.
+        results: folder of the JSON files.
+        tasks: name -> TaskSet, in the order of the rows.
+        tuning: FineTuningConfig, but for rate, seed and length.
+        learning_rates: what each arm tries.
+        seeds: of the trials; far enough apart for a restart's seed to be no other trial's.
+    """
+
+    data: pathlib.Path
+    results: pathlib.Path = pathlib.Path(__file__).resolve().parent / "results"
+    tasks: dict = dataclasses.field(default_factory=lambda: TASK_SETS)
+    tuning: FineTuningConfig = FineTuningConfig(precision="auto")
+    learning_rates: tuple[float, ...] = (1e-4, 5e-4)
+    seeds: tuple[int, ...] = (0, 100, 200)
+
+
+def run_trial(key, arm, rate, seed, bench):
     """The numbers of one trial, from its file or from a new run."""
-    path = RESULTS / "trials" / "tasks" / f"{key}-{arm.name.replace(' ', '-')}-{rate:g}-{seed}.json"
+    path = bench.results / "trials" / "tasks" / f"{key}-{arm.name.replace(' ', '-')}-{rate:g}-{seed}.json"
     if not path.is_file():
-        row = TASK_SETS[key]
-        config = FineTuningConfig(learning_rate=rate, seed=seed, epochs=EPOCHS, sequence_length=row.sequence_length)
+        row = bench.tasks[key]
+        config = replace(bench.tuning, learning_rate=rate, seed=seed, sequence_length=row.sequence_length)
         with tempfile.TemporaryDirectory() as scratch:
             scratch, began = pathlib.Path(scratch), time.perf_counter()
-            sets = row.write(data, scratch)
+            sets = row.write(bench.data, scratch)
             best = finetune(config, task=row.task, **sets, model=arm.model, output=scratch / "run", metric=row.metric,
-                            random_weights=arm.is_random).best
+                            random_weights=arm.is_random, trials=Trials(max_restarts=1)).best
+            attempts = json.loads((scratch / "run" / RESULT_FILE).read_text(encoding="utf-8"))["trials"]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomically(path, {
-            "task": key, "arm": arm.name, "learning_rate": rate, "seed": seed, "epochs": EPOCHS,
+            "task": key, "arm": arm.name, "learning_rate": rate, "seed": seed, "epochs": config.epochs,
             "validation": best.validation[row.metric], "test": best.test[row.metric], "metrics": best.test,
-            "collapsed": best.collapsed, "best_step": best.best_step, "seconds": time.perf_counter() - began})
+            "collapsed": best.collapsed, "restarts": len(attempts) - 1,
+            "test_without_restart": first_attempts(attempts)[0]["score"], "best_step": best.best_step,
+            "seconds": time.perf_counter() - began, "commit": versions().get("git_commit")})
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def run_row(key, arms, data):
-    """Runs what a row lacks, and writes the row."""
-    cells = {}
+def run_row(key, arms, bench):
+    """Runs what a row lacks, and writes the row, with the arms that it had before."""
+    path = bench.results / f"tasks-{list(bench.tasks).index(key):02}-{key}.json"
+    cells = json.loads(path.read_text(encoding="utf-8"))["row"] if path.is_file() else {"task": bench.tasks[key].what}
     for arm in arms:
-        first = [run_trial(key, arm, rate, SEEDS[0], data) for rate in LEARNING_RATES]
+        first = [run_trial(key, arm, rate, bench.seeds[0], bench) for rate in bench.learning_rates]
         rate = max(first, key=lambda trial: trial["validation"])["learning_rate"]
-        trials = [run_trial(key, arm, rate, seed, data) for seed in SEEDS]
-        scores = [100 * trial["test"] for trial in trials]
-        cells[arm.name] = scores
-        cells[f"{arm.name}, median"] = f"{statistics.median(scores):.1f}"
-        print(key, arm.name, f"{rate:g}", [f"{score:.1f}" for score in scores], flush=True)
-    path = RESULTS / f"tasks-{list(TASK_SETS).index(key):02}-{key}.json"
-    known = json.loads(path.read_text(encoding="utf-8"))["row"] if path.is_file() else {}
+        trials = [run_trial(key, arm, rate, seed, bench) for seed in bench.seeds]
+        cells |= _cells(arm.name, trials)
+        print(key, arm.name, f"{rate:g}", [f"{100 * trial['test']:.1f}" for trial in trials], flush=True)
     write_json_atomically(path, {
-        "table": "tasks", "row": {**known, "task": TASK_SETS[key].what, **cells},
-        "machine": f"{os.cpu_count()} CPU cores",
-        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {EPOCHS:g} epochs",
+        "table": "tasks", "row": cells, "machine": f"{os.cpu_count()} CPU cores",
+        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {bench.tuning.epochs:g} epochs",
         "command": "python benchmarks/results_table.py ../shared/data/finetune NAME=MODEL ..."})
+
+
+def _cells(name, trials):
+    """The columns of one arm: its scores, their median, and what it would be without restarts, if there were any."""
+    scores = [100 * trial["test"] for trial in trials]
+    median = f"{statistics.median(scores):.1f}"
+    if restarts := sum(trial["restarts"] for trial in trials):
+        without = statistics.median(100 * trial["test_without_restart"] for trial in trials)
+        median += f" ({restarts} restarted; without: {without:.1f})"
+    return {name: scores, f"{name}, median": median}
 
 
 def main(data, *arguments):
     split = arguments.index("--") if "--" in arguments else len(arguments)
     arms = [Arm(*argument.split("=", 1)) for argument in arguments[:split]]
     for key in arguments[split + 1:] or TASK_SETS:
-        run_row(key, arms, pathlib.Path(data))
+        run_row(key, arms, Bench(pathlib.Path(data)))
 
 
 if __name__ == "__main__":
