@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import random
 
 import numpy as np
@@ -22,7 +23,7 @@ from electra_tf.records.packing import (
     pack_original,
 )
 from electra_tf.records.tfrecord import frame_records
-from electra_tf.text.tokenizer import Tokenizer
+from electra_tf.text.bulk_tokenizer import BulkTokenizer
 
 CHUNK_CHARACTERS = 1_000_000
 # A corpus of fewer documents is trained on whole. The last of these documents is always held out, so that any larger
@@ -119,7 +120,7 @@ def make_packer(vocabulary, settings):
 
     >>> make_packer(vocabulary, PackingSettings(128, "carry_over", seed=0))(chunk).counts["train"]["rows"]   # 2188
     """
-    return functools.partial(pack_chunk, tokenizer=Tokenizer(vocabulary), settings=settings)
+    return functools.partial(pack_chunk, tokenizer=BulkTokenizer(vocabulary), settings=settings)
 
 
 def pack_chunk(chunk, *, tokenizer, settings):
@@ -127,26 +128,29 @@ def pack_chunk(chunk, *, tokenizer, settings):
 
     Args:
         chunk: Chunk.
-        tokenizer: Tokenizer with the records' vocabulary.
+        tokenizer: BulkTokenizer with the records' vocabulary.
         settings: PackingSettings.
 
     Returns:
         PackedChunk.
 
     >>> settings = PackingSettings(128, "carry_over", seed=0)
-    >>> pack_chunk(chunk, tokenizer=Tokenizer(vocabulary), settings=settings).counts["train"]["rows"]   # 2188
+    >>> pack_chunk(chunk, tokenizer=BulkTokenizer(vocabulary), settings=settings).counts["train"]["rows"]   # 2188
     """
     records, counts = {}, {}
     for split in SPLITS:
         choices = random.Random(f"{settings.seed}/{chunk.number}/{split}")
-        documents = [[tokenizer.ids(line) for line in lines] for lines in chunk.documents[split]]
-        token_ids, segment_ids = _rows(documents, tokenizer.vocabulary, settings, choices)
+        documents = chunk.documents[split]
+        tokens = tokenizer([line for lines in documents for line in lines])
+        lengths = iter(tokens.lengths.tolist())
+        lengths = [list(itertools.islice(lengths, len(lines))) for lines in documents]
+        token_ids, segment_ids = _rows(tokens.token_ids, lengths, tokenizer.vocabulary, settings, choices)
         frames = frame_records(encode_examples({"token_ids": token_ids, "segment_ids": segment_ids}))
         # Held-out rows keep the order of the corpus, those of the train split are spread at random.
         buckets = choices.choices(range(BUCKETS), k=len(frames)) if split == "train" else [0] * len(frames)
         records[split] = _by_bucket(frames, buckets)
-        counts[split] = _count(documents, token_ids, tokenizer.vocabulary)
-        counts[split]["documents"] = chunk.document_counts[split]
+        counts[split] = _count(token_ids, tokenizer.vocabulary)
+        counts[split].update(documents=chunk.document_counts[split], source_tokens=len(tokens.token_ids))
     return PackedChunk(records, counts, chunk.source_bytes)
 
 
@@ -157,25 +161,25 @@ def _by_bucket(frames, buckets):
     return [(bucket, b"".join(group), len(group)) for bucket, group in sorted(grouped.items())]
 
 
-def _rows(documents, vocabulary, settings, choices):
+def _rows(stream, documents, vocabulary, settings, choices):
+    """Rows of the tokens in `stream`, out of documents as lists of the lengths of their lines."""
     length = settings.sequence_length
     if settings.packing == "full_sequence":
-        rows = pack_full_sequence(documents, sequence_length=length, sep_id=vocabulary.sep_id)
+        stream, rows = pack_full_sequence(stream, documents, sequence_length=length, sep_id=vocabulary.sep_id)
     else:
         rule = pack_original if settings.packing == "original" else pack_carry_over
         rows = rule(documents, sequence_length=length, random=choices)
-    laid_out = lay_out(rows, sequence_length=length, cls_id=vocabulary.cls_id, sep_id=vocabulary.sep_id,
+    laid_out = lay_out(stream, rows, sequence_length=length, cls_id=vocabulary.cls_id, sep_id=vocabulary.sep_id,
                        pad_id=vocabulary.pad_id)
     return join_rows(*laid_out, pad_id=vocabulary.pad_id) if settings.packing == DOCUMENTS else laid_out
 
 
-def _count(documents, token_ids, vocabulary):
-    """Counts tokens of the text and, on their own, what stands in the rows."""
+def _count(token_ids, vocabulary):
+    """What stands in the rows."""
     in_rows = {name: int(np.count_nonzero(token_ids == getattr(vocabulary, f"{name}_id")))
                for name in ("pad", "cls", "sep", "unk")}
     return collections.Counter(
         rows=len(token_ids),
-        source_tokens=sum(len(line) for lines in documents for line in lines),
         kept_tokens=token_ids.size - in_rows["pad"] - in_rows["cls"] - in_rows["sep"],
         unknown_tokens=in_rows["unk"],
         padding_tokens=in_rows["pad"])

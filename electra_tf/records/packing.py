@@ -1,12 +1,16 @@
-"""Packing rules: from documents, each a list of lines of token ids, to the segments of one row each.
+"""Packing rules: from documents, each a list of the lengths of its lines, to the segments of one row each.
 
 A row is `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`, segment 0 up to the first [SEP] and 1 after it. With
-"documents" several such rows that are short are joined to one.
+"documents" several such rows that are short are joined to one. The rules see lengths alone, in tokens, and tell places
+in the stream of all tokens; `lay_out` takes the tokens from there, for all rows at once.
 """
 
+import itertools
 import typing
 
 import numpy as np
+
+from electra_tf.text.ranges import joined_ranges
 
 # Shares of rows, as in the original's builder.
 SINGLE_SEGMENT_RATE = 0.1
@@ -20,7 +24,7 @@ PACKINGS = ("carry_over", DOCUMENTS, "full_sequence", "original")
 
 
 class Segments(typing.NamedTuple):
-    """The text of one row: one or two lists of token ids, without [CLS], the closing [SEP] and padding."""
+    """The text of one row: for both segments a list of spans (start, end) in the stream of all tokens."""
 
     first: list
     second: list
@@ -34,67 +38,67 @@ def pack_carry_over(documents, *, sequence_length, random):
     order. A row never holds text of two documents.
 
     Args:
-        documents: list of documents, each a list of lines, each a list of token ids.
+        documents: list of documents, each a list of the lengths of its lines, in tokens.
         sequence_length: tokens in a row, [CLS] and [SEP] included.
         random: `random.Random`, the source of every choice.
 
     Returns:
         List of Segments that together hold every token once, in order.
 
-    >>> pack_carry_over([[[5, 6, 7, 8], [9]]], sequence_length=5, random=random.Random(0))[0].first   # [5, 6, 7]
+    >>> pack_carry_over([[4, 1]], sequence_length=5, random=random.Random(0))[0].first   # [(0, 3)]
     """
-    return [segments for lines in documents for segments in _carry_over(lines, sequence_length, random)]
+    return [segments for line_ends in _line_ends(documents)
+            for segments in _carry_over(line_ends, sequence_length, random)]
 
 
-def _carry_over(lines, sequence_length, random):
-    index, offset = _position_after(lines, 0, 0, 0)
-    while index < len(lines):
+def _line_ends(documents):
+    """Places in the stream, for each document: where its first line begins, then where each line ends."""
+    line_ends = [0]
+    for lengths in documents:
+        line_ends = list(itertools.accumulate(lengths, initial=line_ends[-1]))
+        yield line_ends
+
+
+def _carry_over(line_ends, sequence_length, random):
+    number, place = 0, line_ends[0]
+    while place < line_ends[-1]:
+        while line_ends[number + 1] <= place:
+            number += 1
         target = _next_target(sequence_length, random)
-        gathered, gathered_tokens = [], 0
-        for number in range(index, len(lines)):
+        gathered, gathered_tokens, start = [], 0, place
+        for line in range(number + 1, len(line_ends)):
             if gathered_tokens >= target:
                 break
-            # No row needs more of one line than its length; a slice keeps an endless line from being copied each time.
-            start = offset if number == index else 0
-            gathered.append(lines[number][start:start + sequence_length])
-            gathered_tokens += len(gathered[-1])
-        segments = _cut(_split(gathered, _first_limit(target, random), random, in_order=True), sequence_length)
-        yield segments
-        index, offset = _position_after(lines, index, offset, len(segments.first) + len(segments.second))
+            end = min(line_ends[line], start + sequence_length)  # no row needs more of one line
+            gathered.append((start, end))
+            gathered_tokens += end - start
+            start = end
+        first, second = _split(gathered, _first_limit(target, random), random, in_order=True)
+        # Both go on where the one before ends, so cutting them is a matter of where they end.
+        first_end = min(first[-1][1], place + sequence_length - 2)
+        row_end = min(second[-1][1], max(first_end, place + sequence_length - 3)) if second else first_end
+        yield Segments([(place, first_end)], [(first_end, row_end)] if row_end > first_end else [])
+        place = row_end
 
 
-def _position_after(lines, index, offset, count):
-    """The line and the token in it that follow `count` tokens; the line is len(lines) at the end."""
-    offset += count
-    while index < len(lines) and offset >= len(lines[index]):
-        offset -= len(lines[index])
-        index += 1
-    return index, offset
-
-
-def pack_full_sequence(documents, *, sequence_length, sep_id):
+def pack_full_sequence(token_ids, documents, *, sequence_length, sep_id):
     """Full rows of one segment: one stream of all documents with [SEP] between them, cut every `sequence_length` - 2.
 
     Args:
-        documents: list of documents, each a list of lines, each a list of token ids.
+        token_ids: int32 [tokens], the tokens of all lines of all documents.
+        documents: list of documents, each a list of the lengths of its lines, in tokens.
         sequence_length: tokens in a row, [CLS] and the closing [SEP] included.
         sep_id: id of [SEP].
 
     Returns:
-        List of Segments; all but the last are full.
+        (the stream, int32 [tokens and separators]; list of Segments in it, all but the last full).
 
-    >>> pack_full_sequence([[[5, 6]], [[7]]], sequence_length=5, sep_id=3)   # firsts: [5, 6, 3], [7]
+    >>> pack_full_sequence(np.array([5, 6, 7]), [[2], [1]], sequence_length=5, sep_id=3)[0]   # [5, 6, 3, 7]
     """
-    stream = []
-    for lines in documents:
-        if stream and stream[-1] != sep_id:
-            stream.append(sep_id)
-        for line in lines:
-            stream.extend(line)
-    if stream and stream[-1] == sep_id:
-        stream.pop()
+    lengths = np.array([sum(lines) for lines in documents], np.int64)
+    stream = np.insert(token_ids, lengths[lengths > 0].cumsum()[:-1], sep_id)
     room = sequence_length - 2
-    return [Segments(stream[start:start + room], []) for start in range(0, len(stream), room)]
+    return stream, [Segments([(start, min(start + room, len(stream)))], []) for start in range(0, len(stream), room)]
 
 
 def pack_original(documents, *, sequence_length, random):
@@ -105,23 +109,23 @@ def pack_original(documents, *, sequence_length, random):
     that belongs to the next document. Choices are drawn in the original's order, so the same `random` gives its rows.
 
     Args:
-        documents: list of documents, each a list of lines, each a list of token ids (empty lines are allowed).
+        documents: list of documents, each a list of the lengths of its lines, in tokens (0 is allowed).
         sequence_length: tokens in a row, [CLS] and [SEP] included.
         random: `random.Random`; the original seeds it once per corpus.
 
     Returns:
         List of Segments.
 
-    >>> len(pack_original([[[5, 6, 7]], [[8]]], sequence_length=8, random=random.Random(0)))   # 2
+    >>> len(pack_original([[3], [1]], sequence_length=8, random=random.Random(0)))   # 2
     """
     rows = []
     target = sequence_length
-    for lines in documents:
+    for line_ends in _line_ends(documents):
         gathered, gathered_tokens = [], 0
-        for number, line in enumerate(lines, start=1):
-            gathered.append(line)
-            gathered_tokens += len(line)
-            at_end = number == len(lines) and gathered_tokens > 0
+        for number, (start, end) in enumerate(itertools.pairwise(line_ends), start=2):
+            gathered.append((start, end))
+            gathered_tokens += end - start
+            at_end = number == len(line_ends) and gathered_tokens > 0
             if gathered_tokens >= target or at_end:
                 limit = _first_limit(target, random)
                 rows.append(_cut(_split(gathered, limit, random, in_order=False), sequence_length))
@@ -143,25 +147,45 @@ def _first_limit(target, random):
 def _split(lines, limit, random, *, in_order):
     """Whole lines into a first and a second segment, neither cut yet."""
     first, second = [], []
+    first_tokens = second_tokens = 0
     for line in lines:
-        may_join_first = not (second and in_order)
-        if may_join_first and (not first or len(first) + len(line) < limit
-                               or (not second and len(first) < limit and random.random() < OVERFLOW_RATE)):
-            first.extend(line)
+        tokens = line[1] - line[0]
+        may_join_first = not (second_tokens and in_order)
+        if may_join_first and (not first_tokens or first_tokens + tokens < limit
+                               or (not second_tokens and first_tokens < limit and random.random() < OVERFLOW_RATE)):
+            first.append(line)
+            first_tokens += tokens
         else:
-            second.extend(line)
+            second.append(line)
+            second_tokens += tokens
     return Segments(first, second)
 
 
 def _cut(segments, sequence_length):
-    first = segments.first[:sequence_length - 2]
-    return Segments(first, segments.second[:max(0, sequence_length - 3 - len(first))])
+    first = _beginning(segments.first, sequence_length - 2)
+    return Segments(first, _beginning(segments.second, max(0, sequence_length - 3 - _tokens(first))))
 
 
-def lay_out(rows, *, sequence_length, cls_id, sep_id, pad_id):
+def _beginning(spans, tokens):
+    """The spans of at most so many tokens from the start; those without a token are left out."""
+    kept = []
+    for start, end in spans:
+        end = min(end, start + tokens)
+        if end > start:
+            kept.append((start, end))
+            tokens -= end - start
+    return kept
+
+
+def _tokens(spans):
+    return sum(end - start for start, end in spans)
+
+
+def lay_out(token_ids, rows, *, sequence_length, cls_id, sep_id, pad_id):
     """Writes segments out as rows of equal length with [CLS], [SEP] and padding.
 
     Args:
+        token_ids: int32 [tokens], the stream that the spans mean.
         rows: list of Segments that fit.
         sequence_length: tokens in a row.
         cls_id, sep_id, pad_id: ids of the special pieces.
@@ -169,27 +193,24 @@ def lay_out(rows, *, sequence_length, cls_id, sep_id, pad_id):
     Returns:
         (token_ids, segment_ids), both int32 [rows, sequence_length]; padding has `pad_id` and segment 0.
 
-    >>> lay_out([Segments([5], [6])], sequence_length=6, cls_id=2, sep_id=3, pad_id=0)[0]   # [[2, 5, 3, 6, 3, 0]]
+    >>> lay_out(np.array([5, 6]), [Segments([(0, 1)], [(1, 2)])], sequence_length=6, cls_id=2, sep_id=3,
+    ...         pad_id=0)[0]   # [[2, 5, 3, 6, 3, 0]]
     """
-    flat = []
-    first_ends = np.empty([len(rows), 1], np.int32)
-    ends = np.empty([len(rows), 1], np.int32)
-    padding = [pad_id] * sequence_length
-    for number, (first, second) in enumerate(rows):
-        flat.append(cls_id)
-        flat.extend(first)
-        flat.append(sep_id)
-        end = first_end = len(first) + 2
-        if second:
-            flat.extend(second)
-            flat.append(sep_id)
-            end += len(second) + 1
-        flat.extend(padding[end:])
-        first_ends[number], ends[number] = first_end, end
-    positions = np.arange(sequence_length, dtype=np.int32)
-    segment_ids = ((positions >= first_ends) & (positions < ends)).astype(np.int32)
-    token_ids = np.fromiter(flat, np.int32, count=len(flat)).reshape(len(rows), sequence_length)
-    return token_ids, segment_ids
+    segments = [segment for row in rows for segment in row]
+    spans = np.fromiter(itertools.chain.from_iterable(itertools.chain.from_iterable(segments)), np.int32).reshape(-1, 2)
+    lengths = spans[:, 1] - spans[:, 0]
+    spans_before = np.cumsum([0, *map(len, segments)])
+    first, second = np.diff(np.append(0, lengths.cumsum())[spans_before]).reshape(-1, 2, 1).swapaxes(0, 1)
+    places = np.arange(sequence_length)
+    second_start = first + 2
+    last_sep = np.where(second > 0, second_start + second, first + 1)
+    is_second = (places >= second_start) & (places <= last_sep)
+    is_text = (places > 0) & (places < last_sep) & (places != first + 1)
+    laid_out = np.full((len(rows), sequence_length), pad_id, np.int32)
+    laid_out[is_text] = token_ids[joined_ranges(spans[:, 0], lengths)]
+    laid_out[:, 0] = cls_id
+    laid_out[(places == first + 1) | (places == last_sep)] = sep_id
+    return laid_out, is_second.astype(np.int32)
 
 
 def share_rows(lengths, *, sequence_length):

@@ -1,5 +1,6 @@
 """The tokenizer in bulk: strings -> WordPiece ids in plain Python, made fast by treating each distinct word once."""
 
+import collections
 import dataclasses
 import re
 from itertools import chain
@@ -41,7 +42,7 @@ class Tokenizer:
         self._unusual_text = _pattern_of_unusual_text(vocabulary.settings)
         self._wordpiece = _WordPiece(vocabulary)
         self._ids_of_word = _Cache(self._wordpiece)
-        self._ids_of_raw_word = _Cache(self._find_ids)
+        self._ids_of_raw_word = _Cache(self.ids_of_raw_word)
         self._places_of_raw_word = _Cache(self._find_places)
         self._unk_id = vocabulary.unk_id
         self._lengths = [len(piece.removeprefix(CONTINUATION)) for piece in vocabulary.pieces]
@@ -96,7 +97,24 @@ class Tokenizer:
         return self._wordpiece(piece.removeprefix(CONTINUATION),
                                is_continuing=piece.startswith(CONTINUATION))
 
-    def _find_ids(self, raw_word):
+    def ids_of_word(self, word):
+        """The ids of one word that is clean and cut out already, as `basic_tokenizer.split_at_punctuation` leaves it.
+
+        >>> Tokenizer(vocabulary).ids_of_word("unwanted")   # (417, 1822, 290)
+        """
+        return self._wordpiece(word)
+
+    def ids_of_raw_word(self, raw_word):
+        """The ids of one match of `basic_tokenizer.raw_word_pattern`, worked out and not kept.
+
+        Args:
+            raw_word: str.
+
+        Returns:
+            Tuple of int.
+
+        >>> Tokenizer(vocabulary).ids_of_raw_word("Unwanted!")   # (417, 1822, 290, 5)
+        """
         text = basic_tokenizer.normalize(raw_word, self.vocabulary.settings).text
         words = basic_tokenizer.split_at_punctuation(text)
         return tuple(chain.from_iterable(map(self._ids_of_word.__getitem__, words)))
@@ -135,25 +153,41 @@ class _WordPiece:
     def __init__(self, vocabulary):
         self._max_characters = vocabulary.settings.max_characters_per_word
         self._unk = (vocabulary.unk_id,)
-        self._starting = {piece: token_id for token_id, piece in enumerate(vocabulary.pieces)}
-        self._continuing = {piece.removeprefix(CONTINUATION): token_id for piece, token_id in self._starting.items()
-                            if piece.startswith(CONTINUATION)}
-        self._longest = max(map(len, self._starting))
+        starting = {piece: token_id for token_id, piece in enumerate(vocabulary.pieces)}
+        continuing = {piece.removeprefix(CONTINUATION): token_id for piece, token_id in starting.items()
+                      if piece.startswith(CONTINUATION)}
+        self._starting, self._continuing = ((pieces, _lengths_by_head(pieces)) for pieces in (starting, continuing))
 
     def __call__(self, word, is_continuing=False):
         if len(word) > self._max_characters:
             return self._unk
-        token_ids, first, pieces = [], 0, self._continuing if is_continuing else self._starting
+        token_ids, first = [], 0
+        pieces, lengths_by_head = self._continuing if is_continuing else self._starting
         while first < len(word):
-            for last in range(min(len(word), first + self._longest), first, -1):
-                token_id = pieces.get(word[first:last])
+            for length in lengths_by_head.get(word[first:first + _HEAD], _SHORTER_THAN_HEAD):
+                # Where the rest of the word is shorter than that, all of it is looked up, which is the longest, too.
+                token_id = pieces.get(word[first:first + length])
                 if token_id is not None:
                     break
             else:
                 return self._unk
             token_ids.append(token_id)
-            first, pieces = last, self._continuing
+            first += length
+            pieces, lengths_by_head = self._continuing
         return tuple(token_ids)
+
+
+_HEAD = 3
+_SHORTER_THAN_HEAD = range(_HEAD - 1, 0, -1)
+
+
+def _lengths_by_head(pieces):
+    """The first characters of a piece -> the lengths of all pieces that a word which begins so may begin with."""
+    lengths = collections.defaultdict(set)
+    for piece in pieces:
+        lengths[piece[:_HEAD]].add(len(piece))
+    return {head: (*sorted(found, reverse=True), *(length for length in _SHORTER_THAN_HEAD if head[:length] in pieces))
+            for head, found in lengths.items() if len(head) == _HEAD}
 
 
 def _pattern_of_unusual_text(settings):

@@ -7,8 +7,8 @@ import pytest
 
 from electra_tf.records import chunks
 from electra_tf.records.chunks import PackingSettings, cut_into_chunks, pack_chunk
+from electra_tf.text.bulk_tokenizer import BulkTokenizer
 from electra_tf.text.corpus import Document
-from electra_tf.text.tokenizer import Tokenizer
 
 
 class FakeCorpus:
@@ -83,7 +83,7 @@ def test_a_chunk_is_counted_as_its_text_is(vocabulary):
     settings = PackingSettings(9, "original", seed=0)
     chunk = chunks.Chunk(0, documents={"train": [["bababa bababa xyzzy", "cococo " * 10]], "validation": [["dududu"]]},
                          document_counts={"train": 1, "validation": 1}, source_bytes=99)
-    packed = pack_chunk(chunk, tokenizer=Tokenizer(vocabulary), settings=settings)
+    packed = pack_chunk(chunk, tokenizer=BulkTokenizer(vocabulary), settings=settings)
     # Line 2 reaches the target of 9; the row keeps 2 + 4 or 3 + 3 or 7 of the 13 tokens.
     counts = packed.counts["train"]
     assert {name: counts[name] for name in ("documents", "rows", "source_tokens", "unknown_tokens")} == {

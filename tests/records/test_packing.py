@@ -16,6 +16,7 @@ from electra_tf.records.packing import (
     share_rows,
 )
 from tests.oracles.shared import shared_path
+from tests.records.segments_of_tokens import flat, lengths_of, to_spans, to_tokens
 
 CLS, SEP, PAD = 101, 102, 0
 ORIGINAL_SETTINGS = ["L64_blanks_seed1", "L64_noblanks_seed2", "L128_blanks_seed3", "L128_noblanks_seed4",
@@ -56,8 +57,19 @@ def joined(rows):
     return [token for row in rows for token in row.first + row.second]
 
 
-def flat(documents):
-    return [token for lines in documents for line in lines for token in line]
+def carry_over(documents, **settings):
+    """`pack_carry_over` from tokens to tokens."""
+    return to_tokens(flat(documents), pack_carry_over(lengths_of(documents), **settings))
+
+
+def original(documents, **settings):
+    """`pack_original` from tokens to tokens."""
+    return to_tokens(flat(documents), pack_original(lengths_of(documents), **settings))
+
+
+def full_sequence(documents, **settings):
+    """`pack_full_sequence` from tokens to tokens."""
+    return to_tokens(*pack_full_sequence(np.array(flat(documents), np.int32), lengths_of(documents), **settings))
 
 
 def original_lines():
@@ -82,8 +94,9 @@ def test_original_packing_gives_the_rows_of_the_original(name):
             documents[-1].append(ids)
         elif settings[name]["blanks_separate_docs"]:
             documents.append([])
-    rows = pack_original(documents, sequence_length=length, random=random.Random(settings[name]["seed"]))
-    token_ids, segment_ids = lay_out(rows, sequence_length=length, cls_id=CLS, sep_id=SEP, pad_id=PAD)
+    rows = pack_original(lengths_of(documents), sequence_length=length, random=random.Random(settings[name]["seed"]))
+    token_ids, segment_ids = lay_out(np.array(flat(documents)), rows, sequence_length=length, cls_id=CLS, sep_id=SEP,
+                                     pad_id=PAD)
     expected = np.load(shared_path("oracles/original/builder_records.npz"))
     np.testing.assert_array_equal(token_ids, expected[f"{name}/input_ids"])
     np.testing.assert_array_equal(segment_ids, expected[f"{name}/segment_ids"])
@@ -94,19 +107,19 @@ def test_original_packing_gives_the_rows_of_the_original(name):
 @pytest.mark.parametrize("tokens", [1, 6, 40, 900])
 def test_carry_over_keeps_every_token_once_and_in_order(length, tokens):
     documents = numbered_documents(tokens, tokens=tokens)
-    rows = pack_carry_over(documents, sequence_length=length, random=random.Random(3))
+    rows = carry_over(documents, sequence_length=length, random=random.Random(3))
     assert joined(rows) == flat(documents)
     assert all(row.first for row in rows)
     assert all(len(row.first) + len(row.second) + (3 if row.second else 2) <= length for row in rows)
 
 
 def test_carry_over_rows_hold_one_document():
-    rows = pack_carry_over(numbered_documents(2), sequence_length=64, random=random.Random(3))
+    rows = carry_over(numbered_documents(2), sequence_length=64, random=random.Random(3))
     assert {len({token // 100_000 for token in row.first + row.second}) for row in rows} == {1}
 
 
 def test_carry_over_fills_the_row_unless_the_document_ends_or_the_target_is_short():
-    rows = pack_carry_over([[[token] for token in range(140_000)]], sequence_length=31, random=random.Random(4))[:-1]
+    rows = carry_over([[[token] for token in range(140_000)]], sequence_length=31, random=random.Random(4))[:-1]
     sizes = np.array([len(row.first) + len(row.second) + (3 if row.second else 2) for row in rows])
     # One token a line, so a row ends at its target: 5 % of the targets are drawn from 5..31, and 23 of these 27 end a
     # row of two segments early, 24 a row of one (10 %).
@@ -123,16 +136,16 @@ def test_carry_over_takes_its_choices_as_the_rule_says():
     # Row 1: full target; two segments, limit (12 - 3) // 2 = 4; line 2 would reach 6, the throw 0.6 sends it to the
     # second segment, which line 3 must follow; 9 tokens fit, line 4 waits. Row 2: one segment.
     dice = Dice([0.5, 0.5, 0.6] + [0.5, 0.05])
-    assert pack_carry_over([document], sequence_length=12, random=dice) == [
+    assert carry_over([document], sequence_length=12, random=dice) == [
         Segments([1, 2, 3], [4, 5, 6, 7, 8, 9]), Segments([10, 11, 12, 13], [])]
     assert dice.throws == []
     # Throw 0.4 lets line 2 overflow into the first segment. A short target of 5 ends row 1 there.
     dice = Dice([0.04, 0.5, 0.4] + [0.5, 0.05], number=5)
-    assert pack_carry_over([document], sequence_length=12, random=dice)[0] == Segments([1, 2, 3], [4, 5, 6])
+    assert carry_over([document], sequence_length=12, random=dice)[0] == Segments([1, 2, 3], [4, 5, 6])
 
 
 def test_carry_over_cuts_a_line_that_is_longer_than_the_row():
-    rows = pack_carry_over([[list(range(100))]], sequence_length=12, random=random.Random(0))
+    rows = carry_over([[list(range(100))]], sequence_length=12, random=random.Random(0))
     assert [len(row.first) for row in rows] == [10] * 10
     assert joined(rows) == list(range(100))
 
@@ -140,13 +153,13 @@ def test_carry_over_cuts_a_line_that_is_longer_than_the_row():
 def test_original_and_carry_over_agree_where_everything_fits():
     documents = [[[1, 2], [3, 4, 5], [6]], [[7, 8, 9]]]
     never_special = Dice([0.5] * 20)
-    carried = pack_carry_over(documents, sequence_length=16, random=never_special)
-    assert carried == pack_original(documents, sequence_length=16, random=Dice([0.5] * 20))
+    carried = carry_over(documents, sequence_length=16, random=never_special)
+    assert carried == original(documents, sequence_length=16, random=Dice([0.5] * 20))
     assert joined(carried) == flat(documents)
 
 
 def test_original_drops_what_overflows():
-    rows = pack_original([[list(range(100))]], sequence_length=12, random=random.Random(0))
+    rows = original([[list(range(100))]], sequence_length=12, random=random.Random(0))
     assert joined(rows) == list(range(10))
 
 
@@ -159,7 +172,7 @@ def test_full_sequence_is_one_stream_cut_into_full_rows(length):
         text = [token for line in lines for token in line]
         stream += text + [SEP] if text else []
     stream = stream[:-1]
-    rows = pack_full_sequence(documents, sequence_length=length, sep_id=SEP)
+    rows = full_sequence(documents, sequence_length=length, sep_id=SEP)
     assert joined(rows) == stream
     assert {len(row.first) for row in rows[:-1]} == {length - 2}
     assert 0 < len(rows[-1].first) <= length - 2
@@ -167,9 +180,9 @@ def test_full_sequence_is_one_stream_cut_into_full_rows(length):
 
 
 @pytest.mark.parametrize("pack", [
-    lambda documents: pack_carry_over(documents, sequence_length=16, random=random.Random(0)),
-    lambda documents: pack_original(documents, sequence_length=16, random=random.Random(0)),
-    lambda documents: pack_full_sequence(documents, sequence_length=16, sep_id=SEP)])
+    lambda documents: carry_over(documents, sequence_length=16, random=random.Random(0)),
+    lambda documents: original(documents, sequence_length=16, random=random.Random(0)),
+    lambda documents: full_sequence(documents, sequence_length=16, sep_id=SEP)])
 @pytest.mark.parametrize("documents", [[], [[]], [[[]], [[], []]]])
 def test_text_without_tokens_gives_no_row(pack, documents):
     assert pack(documents) == []
@@ -177,14 +190,14 @@ def test_text_without_tokens_gives_no_row(pack, documents):
 
 def test_rows_are_laid_out_with_special_tokens_segments_and_padding():
     rows = [Segments([5, 6], [7]), Segments([8], []), Segments([5, 6, 7], [8, 9])]
-    token_ids, segment_ids = lay_out(rows, sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
+    token_ids, segment_ids = lay_out(*to_spans(rows), sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
     np.testing.assert_array_equal(
         token_ids, [[2, 5, 6, 3, 7, 3, 1, 1], [2, 8, 3, 1, 1, 1, 1, 1], [2, 5, 6, 7, 3, 8, 9, 3]])
     np.testing.assert_array_equal(segment_ids, [[0, 0, 0, 0, 1, 1, 0, 0], [0] * 8, [0, 0, 0, 0, 0, 1, 1, 1]])
 
 
 def test_no_rows_are_laid_out_as_empty_arrays():
-    token_ids, segment_ids = lay_out([], sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
+    token_ids, segment_ids = lay_out(*to_spans([]), sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
     assert token_ids.shape == segment_ids.shape == (0, 8)
 
 
@@ -212,8 +225,8 @@ def test_shared_rows_hold_every_row_once_and_waste_little(length, longest):
 
 
 def test_joined_rows_stand_behind_each_other_whole():
-    rows = pack_carry_over(numbered_documents(9, tokens=9), sequence_length=40, random=random.Random(2))
-    apart = lay_out(rows, sequence_length=40, cls_id=2, sep_id=3, pad_id=1)
+    rows = carry_over(numbered_documents(9, tokens=9), sequence_length=40, random=random.Random(2))
+    apart = lay_out(*to_spans(rows), sequence_length=40, cls_id=2, sep_id=3, pad_id=1)
     lengths = [len(row.first) + len(row.second) + (3 if row.second else 2) for row in rows]
     token_ids, segment_ids = join_rows(*apart, pad_id=1)
     for joined, numbers in enumerate(share_rows(lengths, sequence_length=40)):
@@ -228,5 +241,5 @@ def test_joined_rows_stand_behind_each_other_whole():
 
 
 def test_no_rows_are_joined_as_empty_arrays():
-    nothing = lay_out([], sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
+    nothing = lay_out(*to_spans([]), sequence_length=8, cls_id=2, sep_id=3, pad_id=1)
     assert [values.shape for values in join_rows(*nothing, pad_id=1)] == [(0, 8), (0, 8)]

@@ -19,6 +19,7 @@ from electra_tf.training.checkpoint import training_variables
 from electra_tf.training.cooccurrence import count_cooccurrences
 from electra_tf.training.distribution import strategy_for
 from electra_tf.training.pretrain import new_pretrainer, pretrain
+from tests.records.segments_of_tokens import to_spans
 from tests.training.tiny_run import tiny_config, tiny_vocabulary, write_records
 
 CLS, SEP, MASK, PAD = 2, 3, 4, 0
@@ -37,7 +38,8 @@ def batch(*, is_shared):
     for row, documents in enumerate(rows):
         begin = 0
         for number, document in enumerate(documents, start=1):
-            token_ids, segment_ids = lay_out([document], sequence_length=LENGTH, cls_id=CLS, sep_id=SEP, pad_id=PAD)
+            token_ids, segment_ids = lay_out(*to_spans([document]), sequence_length=LENGTH, cls_id=CLS, sep_id=SEP,
+                                             pad_id=PAD)
             size = int((token_ids != PAD).sum())
             for name, values in (("token_ids", token_ids[0]), ("segment_ids", segment_ids[0]),
                                  ("padding_mask", [1] * size), ("document_ids", [number] * size)):
