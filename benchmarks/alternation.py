@@ -5,6 +5,7 @@ standard input in between. Only the standard library is used, because workers ru
 """
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -112,6 +113,51 @@ class Worker:
 
     def __exit__(self, *error):
         self.close()
+
+
+class Started(NamedTuple):
+    """The workers that could be started; by name, what these answered and what the others said at their end."""
+
+    workers: list
+    answers: dict
+    failures: dict
+
+
+@contextlib.contextmanager
+def start_workers(variants, prepare, *, folder, needed=(), report=print):
+    """A worker for each variant; one that ends while it is made ready is told of and left out.
+
+    Args:
+        variants: list of what has a name, a command and an environment, as `Worker` takes them.
+        prepare: function (worker, variant) that makes the worker ready; what it returns is kept.
+        folder: pathlib.Path of a folder for what they print.
+        needed: names of variants without which there is nothing to measure.
+        report: function of one sentence.
+
+    Yields:
+        Started.
+
+    Raises:
+        WorkerFailed: a variant in `needed` ended.
+
+    >>> with start_workers(variants, lambda worker, variant: worker.ask("build"), folder=folder) as started:
+    ...     take_turns(started.workers, ...)
+    """
+    started = Started([], {}, {})
+    with contextlib.ExitStack() as stack:
+        for number, variant in enumerate(variants):
+            report(f"Starting {variant.name}.")
+            worker = stack.enter_context(Worker(variant.name, variant.command, log=folder / f"{number}.log",
+                                                environment=variant.environment))
+            try:
+                started.answers[variant.name] = prepare(worker, variant)
+                started.workers.append(worker)
+            except WorkerFailed as failure:
+                if variant.name in needed:
+                    raise
+                started.failures[variant.name] = str(failure)
+                report(str(failure))
+        yield started
 
 
 class ProcessorTime(NamedTuple):

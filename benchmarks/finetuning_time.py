@@ -11,7 +11,6 @@ round.
 """
 
 import argparse
-import contextlib
 import itertools
 import pathlib
 import shlex
@@ -22,9 +21,9 @@ from benchmarks.alternation import (
     MOST_OTHER_LOAD,
     ROOT,
     Worker,
-    WorkerFailed,
     describe_machine,
     median_and_spread,
+    start_workers,
     take_turns,
 )
 from benchmarks.best_of_sides import cells, ratio_rows, ratios
@@ -71,22 +70,15 @@ def measure(options, folder):
     with Worker("preparation", (sys.executable, ROOT / "benchmarks" / "inference_ours.py"),
                 log=folder / "preparation.log") as worker:
         worker.ask("prepare", folder=str(folder), preset=options.preset)
-    with contextlib.ExitStack() as stack:
-        losses, workers, failures = {}, [], {}
-        for number, variant in enumerate(variants):
-            say(f"Starting {variant.name}.")
-            worker = stack.enter_context(Worker(variant.name, variant.command, log=folder / f"{number}.log",
-                                                environment=variant.environment))
-            try:
-                worker.ask(**variant.start[0])
-                losses[variant.name] = worker.ask("loss")["loss"]
-                workers.append(worker)
-            except WorkerFailed as failure:
-                failures[variant.name] = str(failure)
-                say(str(failure))
-        rounds = take_turns(workers, lambda name: [{"do": "train"}, {"do": "predict"}], rounds=options.rounds,
+
+    def prepare(worker, variant):
+        worker.ask(**variant.start[0])
+        return worker.ask("loss")["loss"]
+
+    with start_workers(variants, prepare, folder=folder, report=say) as started:
+        rounds = take_turns(started.workers, lambda name: [{"do": "train"}, {"do": "predict"}], rounds=options.rounds,
                             most_other_load=options.most_other_load, report=say)
-    return {variant.name: variant for variant in variants}, losses, rounds, failures
+    return {variant.name: variant for variant in variants}, started.answers, rounds, started.failures
 
 
 def summary(variants, rounds):

@@ -10,7 +10,6 @@ installed are left out: `make engines` installs them.
 """
 
 import argparse
-import contextlib
 import pathlib
 import shlex
 import statistics
@@ -23,8 +22,8 @@ from benchmarks.alternation import (
     MOST_OTHER_LOAD,
     ROOT,
     Worker,
-    WorkerFailed,
     describe_machine,
+    start_workers,
     take_turns,
 )
 from benchmarks.best_of_sides import cells, ratio_rows, ratios
@@ -120,25 +119,18 @@ def measure(options, folder):
         worker.ask("prepare", folder=str(folder), preset=options.preset)
     calls = {name: options.calls if workload.batch_size == 1 else options.batch_calls
              for name, workload in WORKLOADS.items()}
-    with contextlib.ExitStack() as stack:
-        started, workers, failures = {}, [], {}
-        for number, variant in enumerate(variants):
-            say(f"Starting {variant.name}.")
-            worker = stack.enter_context(Worker(variant.name, variant.command, log=folder / f"{number}.log",
-                                                environment=variant.environment))
-            try:
-                started[variant.name] = {"build": worker.ask(**variant.start[0]), "answers": worker.ask("answers")}
-                for name in WORKLOADS:  # every shape once, before anything counts
-                    worker.ask("round", workload=name, calls=options.warm_up_calls)
-                workers.append(worker)
-            except WorkerFailed as failure:
-                started.pop(variant.name, None)
-                failures[variant.name] = str(failure)
-                say(str(failure))
-        rounds = take_turns(workers, lambda name: [
+
+    def prepare(worker, variant):
+        answers = {"build": worker.ask(**variant.start[0]), "answers": worker.ask("answers")}
+        for name in WORKLOADS:  # every shape once, before anything counts
+            worker.ask("round", workload=name, calls=options.warm_up_calls)
+        return answers
+
+    with start_workers(variants, prepare, folder=folder, needed=[_REFERENCE], report=say) as started:
+        rounds = take_turns(started.workers, lambda name: [
             {"do": "round", "workload": workload, "calls": number} for workload, number in calls.items()],
             rounds=options.rounds, most_other_load=options.most_other_load, report=say)
-    return {variant.name: variant for variant in variants}, started, rounds, failures
+    return {variant.name: variant for variant in variants}, started.answers, rounds, started.failures
 
 
 def summary(variants, started, rounds):

@@ -11,7 +11,6 @@ writes JSON that holds every round.
 """
 
 import argparse
-import contextlib
 import pathlib
 import shlex
 import sys
@@ -20,9 +19,9 @@ import tempfile
 from benchmarks.alternation import (
     MOST_OTHER_LOAD,
     Worker,
-    WorkerFailed,
     describe_machine,
     median_and_spread,
+    start_workers,
     take_turns,
 )
 from benchmarks.markdown_table import markdown
@@ -141,29 +140,22 @@ def measure(size, options, folder):
                 if not any(word in variant.name for word in options.without)]
     with Worker("preparation", our_variants(size, folder)[0].command, log=folder / "preparation.log") as worker:
         worker.ask(**prepare_request(size, folder))
-    with contextlib.ExitStack() as stack:
-        started, workers, failures = {}, [], {}
-        for number, variant in enumerate(variants):
-            say(f"Starting {variant.name}.")
-            worker = stack.enter_context(Worker(variant.name, variant.command, log=folder / f"{number}.log",
-                                                environment=variant.environment))
-            try:
-                started[variant.name] = {}
-                for request in variant.start:
-                    started[variant.name] |= worker.ask(**request)
-                workers.append(worker)
-            except WorkerFailed as failure:
-                if variant.is_ours:
-                    raise
-                say(str(failure))
-                del started[variant.name]
-                failures[variant.name] = str(failure)
+    with start_workers(variants, answers_of_the_start, folder=folder, report=say,
+                       needed=[variant.name for variant in variants if variant.is_ours]) as started:
         by_name = {variant.name: variant for variant in variants}
-        rounds = take_turns(workers, lambda name: [
+        rounds = take_turns(started.workers, lambda name: [
             {"do": "round", "steps": options.steps_per_round},
             *([{"do": "peak", "precision": by_name[name].precision}] if by_name[name].measures_peak else [])],
             rounds=options.rounds, most_other_load=options.most_other_load, report=say)
-    return variants, started, rounds, failures
+    return variants, started.answers, rounds, started.failures
+
+
+def answers_of_the_start(worker, variant):
+    """What a variant answers to its first requests, all together."""
+    answers = {}
+    for request in variant.start:
+        answers |= worker.ask(**request)
+    return answers
 
 
 def say(sentence):

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import types
 
 import pytest
 
@@ -15,6 +16,7 @@ from benchmarks.alternation import (
     median_and_spread,
     other_load,
     processor_time,
+    start_workers,
     take_turns,
 )
 
@@ -57,6 +59,33 @@ def start(tmp_path, monkeypatch):
     yield start_one
     for worker in started:
         worker.close()
+
+
+def variants_of(tmp_path, *names):
+    (tmp_path / "worker.py").write_text(WORKER)
+    return [types.SimpleNamespace(name=name, environment={"NAME": name}, command=[
+        sys.executable, tmp_path / "worker.py", tmp_path / "turns", name]) for name in names]
+
+
+def test_a_variant_that_fails_at_its_start_is_told_of_and_left_out(tmp_path):
+    def prepare(worker, variant):
+        return worker.ask("fail") if variant.name == "b" else worker.ask("turn", number=len(variant.name))
+
+    said = []
+    with start_workers(variants_of(tmp_path, "a", "b", "ccc"), prepare, folder=tmp_path, report=said.append) as started:
+        assert [worker.name for worker in started.workers] == ["a", "ccc"]
+        assert started.answers == {"a": {"seconds": 1.0}, "ccc": {"seconds": 3.0}}
+        assert started.failures == {"b": "b ended at 'fail':\nno more memory"}
+        pids = [worker.session for worker in started.workers]
+    assert said == ["Starting a.", "Starting b.", "b ended at 'fail':\nno more memory", "Starting ccc."]
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+def test_nothing_is_measured_without_a_variant_that_is_needed(tmp_path):
+    with pytest.raises(WorkerFailed, match="b ended at 'fail'"), start_workers(
+            variants_of(tmp_path, "a", "b"), lambda worker, variant: worker.ask("fail"), folder=tmp_path,
+            needed=["b"], report=lambda sentence: None):
+        raise AssertionError("not reached")
 
 
 def test_workers_take_turns(start, tmp_path):
