@@ -4,10 +4,12 @@
 
 CORPUS: text files, such as ../shared/data/pretrain/wiki_en/train-*.txt.xz, 30 MB or more when unpacked. They are
 unpacked into a temporary folder first; one row also builds from the files as given. A vocabulary of 8,192 pieces is
-learned from the first file. Writes builder-*.json into the folder of results.
+learned from the first file. "processor ms/MB" is the work of all processes together: on a machine that others use, too,
+it says more than the clock. Writes builder-*.json into the folder of results.
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -21,6 +23,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.alternation import other_load, processor_time
 from electra_tf.records.builder import build_pretraining_data
 from electra_tf.records.features import FEATURES, encode_examples
 from electra_tf.text.corpus import read_corpus
@@ -43,15 +46,23 @@ def unpack(paths, folder):
 
 
 def build_rates(corpus, *, raw_bytes, vocabulary, runs, scratch, **settings):
-    """MB/s of raw text in each of `runs` builds after one that warms up the file cache, and the last manifest."""
-    rates = []
-    for _ in range(runs + 1):
+    """Builds once to warm up the file cache, then `runs` times.
+
+    Returns:
+        (columns of the table, a number for each of the runs; the last Manifest).
+    """
+    megabytes, measured = raw_bytes / 1e6, collections.defaultdict(list)
+    for run in range(runs + 1):
         output = scratch / "records"
-        began = time.perf_counter()
+        before = processor_time(session=None)
         manifest = build_pretraining_data(corpus, vocabulary=vocabulary, sequence_length=128, output=output, **settings)
-        rates.append(raw_bytes / 1e6 / (time.perf_counter() - began))
+        after = processor_time(session=None)
         shutil.rmtree(output)
-    return rates[1:], manifest
+        if run:
+            measured["MB/s"].append(round(megabytes / (after.clock - before.clock), 2))
+            measured["processor ms/MB"].append(round((after.own - before.own) / megabytes * 1000, 1))
+            measured["% of the machine in other hands"].append(round(100 * other_load(before, after)))
+    return measured, manifest
 
 
 def microseconds_per_row(encode, rows):
@@ -104,10 +115,10 @@ def main():
                 ("full-sequence-one-worker", plain, "full_sequence", 1),
                 ("carry-over", plain, "carry_over", options.workers),
                 ("full-sequence-from-files-as-given", paths, "full_sequence", options.workers)):
-            rates, manifest = build_rates(corpus, packing=packing, workers=workers, **common)
+            measured, manifest = build_rates(corpus, packing=packing, workers=workers, **common)
             write_result(name, {
                 "packing": packing, "workers": workers, "text": f"{raw_bytes / 1e6:.0f} MB {paths[0].parent.name}",
-                "files": "plain" if corpus == plain else paths[0].suffix, "MB/s": [round(rate, 2) for rate in rates],
+                "files": "plain" if corpus == plain else paths[0].suffix, **measured,
                 "padding": f"{manifest.splits['train'].padding_share:.1%}"}, folder=options.results)
     numbers = np.random.default_rng(0)
     rows = {"token_ids": np.minimum(numbers.zipf(1.3, size=[2000, 128]), 8191),
