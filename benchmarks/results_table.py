@@ -65,7 +65,7 @@ class Bench:
     results: pathlib.Path = pathlib.Path(__file__).resolve().parent / "results"
     tasks: dict = dataclasses.field(default_factory=lambda: TASK_SETS)
     tuning: FineTuningConfig = FineTuningConfig(precision="auto")
-    learning_rates: tuple[float, ...] = (1e-4, 5e-4)
+    learning_rates: tuple[float, ...] = (1e-4, 5e-4, 2e-3)
     seeds: tuple[int, ...] = (0, 100, 200)
 
 
