@@ -28,6 +28,7 @@ from electra_tf.files import write_json_atomically
 from electra_tf.tasks.finetune import finetune
 from electra_tf.tasks.options import Trials
 from electra_tf.tasks.statistics.trials import first_attempts
+from electra_tf.tasks.usual_settings import usual_settings
 from electra_tf.training.run_folder import RESULT_FILE, versions
 
 
@@ -56,7 +57,7 @@ class Bench:
         data: folder that the task sets are read from.
         results: folder of the JSON files.
         tasks: name -> TaskSet, in the order of the rows.
-        tuning: FineTuningConfig, but for rate, seed and length.
+        tuning: settings of FineTuningConfig, over those that are usual for a model; rate, seed and length go over them.
         learning_rates: what each arm tries.
         seeds: of the trials; far enough apart for a restart's seed to be no other trial's.
     """
@@ -64,7 +65,7 @@ class Bench:
     data: pathlib.Path
     results: pathlib.Path = pathlib.Path(__file__).resolve().parent / "results"
     tasks: dict = dataclasses.field(default_factory=lambda: TASK_SETS)
-    tuning: FineTuningConfig = FineTuningConfig(precision="auto")
+    tuning: dict = dataclasses.field(default_factory=lambda: {"precision": "auto", "bias_correction": True})
     learning_rates: tuple[float, ...] = (1e-4, 5e-4, 2e-3)
     seeds: tuple[int, ...] = (0, 100, 200)
 
@@ -74,7 +75,8 @@ def run_trial(key, arm, rate, seed, bench):
     path = bench.results / "trials" / "tasks" / f"{key}-{arm.name.replace(' ', '-')}-{rate:g}-{seed}.json"
     if not path.is_file():
         row = bench.tasks[key]
-        config = replace(bench.tuning, learning_rate=rate, seed=seed, sequence_length=row.sequence_length)
+        config = replace(usual_settings(arm.model), **bench.tuning, learning_rate=rate, seed=seed,
+                         sequence_length=row.sequence_length)
         with tempfile.TemporaryDirectory() as scratch:
             scratch, began = pathlib.Path(scratch), time.perf_counter()
             sets = row.write(bench.data, scratch)
@@ -87,6 +89,7 @@ def run_trial(key, arm, rate, seed, bench):
             "validation": best.validation[row.metric], "test": best.test[row.metric], "metrics": best.test,
             "collapsed": best.collapsed, "restarts": len(attempts) - 1,
             "test_without_restart": first_attempts(attempts)[0]["score"], "best_step": best.best_step,
+            "settings": {"dropout": config.dropout, **bench.tuning},
             "seconds": time.perf_counter() - began, "commit": versions().get("git_commit")})
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -94,6 +97,7 @@ def run_trial(key, arm, rate, seed, bench):
 def run_row(key, arms, bench):
     """Runs what a row lacks, and writes the row, with the arms that it had before."""
     path = bench.results / f"tasks-{list(bench.tasks).index(key):02}-{key}.json"
+    epochs = replace(FineTuningConfig(), **bench.tuning).epochs
     cells = json.loads(path.read_text(encoding="utf-8"))["row"] if path.is_file() else {"task": bench.tasks[key].what}
     for arm in arms:
         first = [run_trial(key, arm, rate, bench.seeds[0], bench) for rate in bench.learning_rates]
@@ -103,7 +107,7 @@ def run_row(key, arms, bench):
         print(key, arm.name, f"{rate:g}", [f"{100 * trial['test']:.1f}" for trial in trials], flush=True)
     write_json_atomically(path, {
         "table": "tasks", "row": cells, "machine": f"{os.cpu_count()} CPU cores",
-        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {bench.tuning.epochs:g} epochs",
+        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {epochs:g} epochs",
         "command": "python benchmarks/results_table.py ../shared/data/finetune NAME=MODEL ..."})
 
 

@@ -203,6 +203,7 @@ KERNELS = ("auto", "off")
 _KERNELS_HELP = ("auto: fused CPU operations in training where there is a compiler and the processor has the "
                  "instructions; off: TensorFlow's own")
 FIRST_EMBEDDINGS = ("random", "cooccurrence")
+FIRST_POSITIONS = ("random", "sinusoids")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,6 +230,8 @@ class PretrainingConfig:
     first_embeddings: str = setting("random", "what the word embeddings start from: random as in the original, or "
                                               "cooccurrence, factors of how often pieces stand near each other in "
                                               "the records (half a minute that saves a small model hours)")
+    first_positions: str = setting("random", "what a learned position table starts from: random as in the original, "
+                                             "or sinusoids, with which attention finds the neighbours sooner")
     precision: str = setting("auto", "of activations: float32; bfloat16 (weights and losses stay float32); or auto, "
                                      "bfloat16 where the machine computes with it natively")
     kernels: str = setting("auto", _KERNELS_HELP)
@@ -256,6 +259,8 @@ class PretrainingConfig:
         require_one_of(self, "kernels", KERNELS)
         require(self.first_embeddings in FIRST_EMBEDDINGS,
                  f"first_embeddings={self.first_embeddings!r} must be one of {', '.join(FIRST_EMBEDDINGS)}.")
+        require(self.first_positions in FIRST_POSITIONS,
+                 f"first_positions={self.first_positions!r} must be one of {', '.join(FIRST_POSITIONS)}.")
         for name in ("generator_weight", "discriminator_weight"):
             require(getattr(self, name) >= 0, f"{name}={getattr(self, name)} must not be negative.")
         require(self.seed < 2**31, f"seed={self.seed} must lie in [0, 2147483647].")
@@ -285,6 +290,7 @@ class FineTuningConfig:
     warmup_proportion: float = setting(0.1, "share of the updates over which the learning rate rises from 0")
     clip_norm: float = setting(1.0, "largest global gradient norm")
     dropout: float = setting(0.1, "dropout rate of encoder and task head, 0..1")
+    bias_correction: bool = setting(False, "correct Adam's moments for their start at zero; steadier at high rates")
     loss_reduction: str = setting("sum", "sum over the batch as in the original, or mean")
     precision: str = setting("float32", "of activations: float32; bfloat16 (weights and losses stay float32); or auto, "
                                         "bfloat16 where the machine computes with it natively")
@@ -330,8 +336,9 @@ class FineTuningConfig:
         """The OptimizerConfig of a run of `train_steps` updates."""
         return OptimizerConfig(
             learning_rate=self.learning_rate, warmup_steps=int(round(self.warmup_proportion * train_steps)),
-            weight_decay=self.weight_decay, clip_norm=self.clip_norm, layer_decay=self.layer_decay,
-            layer_decay_offset=self.layer_decay_offset, first_step=self.first_step, clip_rows=self.clip_rows)
+            weight_decay=self.weight_decay, clip_norm=self.clip_norm, bias_correction=self.bias_correction,
+            layer_decay=self.layer_decay, layer_decay_offset=self.layer_decay_offset, first_step=self.first_step,
+            clip_rows=self.clip_rows)
 
 
 PRESETS = {name: from_dict(PretrainingConfig, settings) for name, settings in PRESET_SETTINGS.items()}

@@ -10,7 +10,7 @@ PRESET_SETTINGS = {
         "model": {"vocabulary_size": 8192, "embedding_size": 128, "hidden_size": 128, "num_layers": 4, "num_heads": 2,
                   "intermediate_size": 512, "generator_size": 0.5, "hidden_dropout": 0.0, "attention_dropout": 0.0},
         "optimizer": {"learning_rate": 3e-4, "warmup_steps": 500, "word_embeddings_rate": 0.0},
-        "first_embeddings": "cooccurrence",
+        "first_embeddings": "cooccurrence", "first_positions": "sinusoids",
         "sequence_length": 64, "batch_size": 64, "train_steps": 20_000},
     "mini": {
         "model": {"vocabulary_size": 16384, "embedding_size": 96, "hidden_size": 192, "num_layers": 6, "num_heads": 3,
@@ -45,11 +45,13 @@ RECIPE_SETTINGS = {
     "paper": {
         "pretraining": {
             "masking": {"mask_symbol_rate": 1.0}, "objective": {"shared": "token_position"},
-            "optimizer": {"bias_correction": True, "word_embeddings_rate": 1.0}, "first_embeddings": "random"},
-        "fine_tuning": {"learning_rate": 3e-4, "weight_decay": 0.0, "loss_reduction": "mean"}},
+            "optimizer": {"bias_correction": True, "word_embeddings_rate": 1.0}, "first_embeddings": "random",
+            "first_positions": "random"},
+        "fine_tuning": {"learning_rate": 3e-4, "weight_decay": 0.0, "loss_reduction": "mean", "bias_correction": True}},
     "original": {
         "pretraining": {
             "masking": {"mask_sampling": "with_replacement", "repeated_positions": "average", "sampler": "gumbel"},
-            "optimizer": {"clip_rows": "separate", "word_embeddings_rate": 1.0}, "first_embeddings": "random"},
+            "optimizer": {"clip_rows": "separate", "word_embeddings_rate": 1.0}, "first_embeddings": "random",
+            "first_positions": "random"},
         "fine_tuning": {"learning_rate": 1e-4, "layer_decay_offset": 2, "clip_rows": "separate"}},
 }

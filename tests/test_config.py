@@ -67,6 +67,7 @@ SETTINGS_CLASSES = (ElectraConfig, MaskingConfig, ObjectiveConfig, OptimizerConf
     (PretrainingConfig, {"accumulation_steps": 3}, "accumulation_steps=3 must divide batch_size=128"),
     (PretrainingConfig, {"precision": "float16"}, "precision='float16' must be one of auto, float32, bfloat16"),
     (PretrainingConfig, {"first_embeddings": "svd"}, "first_embeddings='svd' must be one of random, cooccurrence"),
+    (PretrainingConfig, {"first_positions": "sines"}, "first_positions='sines' must be one of random, sinusoids"),
     (PretrainingConfig, {"generator_weight": -1.0}, "generator_weight=-1.0 must not be negative"),
     (PretrainingConfig, {"discriminator_weight": -1.0}, "discriminator_weight=-1.0 must not be negative"),
     (PretrainingConfig, {"seed": -1}, "seed=-1 must be a whole number from 0 up"),

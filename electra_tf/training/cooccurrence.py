@@ -16,7 +16,7 @@ WINDOW = 8  # the nearest neighbour counts 1, the farthest 1/8
 MOST_TOKENS = 50_000_000  # more text changes little
 MOST_CONTEXTS = 8192  # the frequent pieces; bounds the table of counts for a large vocabulary
 _CONTEXT_POWER = 0.75  # smooths rare contexts, as word2vec samples its negatives
-_SCALE = 3.0  # times initializer_range: words before positions, which start at once that
+SCALE = 3.0  # times initializer_range, for words to stand out among what starts at random
 _ITERATIONS, _EXTRA_COLUMNS = 12, 96
 _ROWS = 4096
 
@@ -116,7 +116,7 @@ def cooccurrence_embeddings(data, *, vocabulary, embedding_size, initializer_ran
     is_known = counts.any(axis=1)
     factors = leading_factors(positive_pmi(counts), embedding_size, seed=seed)
     embeddings = np.random.default_rng(seed).normal(0, initializer_range, factors.shape).astype(np.float32)
-    embeddings[is_known] = factors[is_known] * (_SCALE * initializer_range / factors[is_known].std())
+    embeddings[is_known] = factors[is_known] * (SCALE * initializer_range / factors[is_known].std())
     return embeddings
 
 

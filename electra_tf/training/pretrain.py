@@ -20,8 +20,8 @@ from electra_tf.training.callbacks.curve import Curve, draw_curve
 from electra_tf.training.callbacks.log_file import LogFile, history, read_log
 from electra_tf.training.callbacks.tensorboard import TensorBoard
 from electra_tf.training.checkpoint import latest_checkpoint, restore_checkpoint, training_variables
-from electra_tf.training.cooccurrence import cooccurrence_embeddings
 from electra_tf.training.distribution import require_equal_parts, strategy_for
+from electra_tf.training.first_tables import assign_first_tables
 from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
@@ -72,7 +72,8 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
         config: PretrainingConfig; the vocabulary size, and the length where it is None, are taken from the records.
         data: folder of records.
         output: folder of the run: new, empty, or made by the same call before.
-        init_from: run or model folder whose weights start the run, or None; it goes before `config.first_embeddings`.
+        init_from: run or model folder whose weights start the run, or None; it goes before the config's
+            `first_embeddings` and `first_positions`.
         distribution: "one_device", "mirrored" or "tpu".
         logical_devices: number of devices to cut the CPU into, or None.
 
@@ -117,12 +118,8 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     elif initial is not None:
         initial.assign_to(pretrainer)
         _say(initial.told)
-    elif config.first_embeddings == "cooccurrence":
-        for name, table in pretrainer.weights_by_name().items():
-            if name.endswith("word_embeddings"):
-                table.assign(cooccurrence_embeddings(
-                    data, vocabulary=vocabulary, embedding_size=table.shape[1],
-                    initializer_range=config.model.initializer_range, seed=config.seed))
+    else:
+        assign_first_tables(pretrainer, config=config, data=data, vocabulary=vocabulary)
     _say(f"Activations in {pretrainer.compute_dtype}; {_operations_told(pretrainer)}.")
     train_steps = config.train_steps if config.time_budget is None else None
     with StopSignals() as stop, Progress(train_steps, unit="steps", description="Pretraining",

@@ -10,7 +10,6 @@ from benchmarks import results_table
 from benchmarks.results_table import Arm, Bench, run_row
 from benchmarks.task_sets import TaskSet
 from docs import tables
-from electra_tf.config import FineTuningConfig
 from electra_tf.tasks.options import TextClassification
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
@@ -24,7 +23,7 @@ def write_reviews(data, folder):
 def bench(tmp_path):
     task = TaskSet("reviews, accuracy", "en", TextClassification(("sentence",), "label"), "accuracy", write_reviews, 12)
     return Bench(tmp_path, results=tmp_path, tasks={"reviews": task}, learning_rates=(1e-3, 1e-2), seeds=(0, 10),
-                 tuning=FineTuningConfig(epochs=1.0, batch_size=8))
+                 tuning={"epochs": 1.0, "batch_size": 8})
 
 
 def test_each_arm_tries_all_rates_and_runs_the_best_on_validation_with_all_seeds(tmp_path, bench, monkeypatch):
