@@ -7,8 +7,8 @@ DATA: ../shared/data; WORK: a folder for vocabulary, records and runs. `search` 
 each time in runs of three minutes from the best so far, and keeps what scores best on the validation rows of SST-2 and
 CoNLL-2003 (the mean). `confirm` trains the winner for 30 minutes with three seeds, fine-tunes it on both tasks, and
 does the same with Hugging Face's networks in PyTorch: the same text, vocabulary, sizes, rate, batch, masking and
-minutes, and the same fine-tuning, of converted weights. What needs more than those networks, the first embeddings,
-shorter rows first and shared rows, is ours alone.
+minutes, and the same fine-tuning, of converted weights. What needs more than those networks, what tables start from,
+the generator first, shorter rows first and shared rows, is ours alone.
 
 A queue that can be stopped at any moment: each run leaves one file in results/trials/quality, and what is there is not
 run again. A run of ours that was cut short goes on with the time that it has left, one of the peer starts again. The
@@ -50,8 +50,10 @@ THEIR_SIDE = ROOT / "benchmarks" / "quality_for_time_hugging_face.py"
 VOCABULARY_SIZE = 8192
 _NEVER = 10**9  # updates: the last evaluation, which does not count, is enough
 _CHECKPOINT_STEPS = 200
-# What the word embeddings start from, and their rate.
-WORDS = {"random": ("random", 1.0), "counted": ("cooccurrence", 1.0), "held": ("cooccurrence", 0.0)}
+# What the tables of words and positions start from, and the rate of the words'.
+_STARTS = ("first_embeddings", "optimizer.word_embeddings_rate", "first_positions")
+STARTS = {"held_waves": ("cooccurrence", 0.0, "sinusoids"), "held": ("cooccurrence", 0.0, "random"),
+          "random": ("random", 1.0, "random"), "counted_waves": ("cooccurrence", 1.0, "sinusoids")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,21 +62,24 @@ class Candidate:
 
     Attributes:
         size: a preset.
-        words: key of WORDS.
+        start: key of STARTS.
         lengths: tokens of a row; of each for an equal part of the time.
         packing: of the records.
         tokens: in the rows of one update.
         learning_rate, mask_rate, generator_size: as in PretrainingConfig.
+        generator_first: share of the time in which a generator as large as the discriminator is trained alone; both
+            start from it then.
     """
 
     size: str
-    words: str
+    start: str
     lengths: tuple[int, ...]
     packing: str
     tokens: int
     learning_rate: float
     mask_rate: float
     generator_size: float
+    generator_first: float
 
     @property
     def name(self):
@@ -83,19 +88,24 @@ class Candidate:
 
     def config(self, length, *, seed, settings):
         """PretrainingConfig of the rows of one length, without its end."""
-        first_embeddings, word_embeddings_rate = WORDS[self.words]
+        start = [f"{name}={value}" for name, value in zip(_STARTS, STARTS[self.start], strict=True)]
         return with_overrides(preset(self.size), [
             "sequence_length=None", f"batch_size={self.tokens // length}", f"seed={seed}",
             f"optimizer.learning_rate={self.learning_rate}", f"masking.mask_rate={self.mask_rate}",
-            f"model.generator_size={self.generator_size}", f"first_embeddings={first_embeddings}",
-            f"optimizer.word_embeddings_rate={word_embeddings_rate}", f"evaluation_steps={_NEVER}",
-            f"checkpoint_steps={_CHECKPOINT_STEPS}", "keep_checkpoints=1", *settings])
+            f"model.generator_size={1.0 if self.generator_first else self.generator_size}", *start,
+            f"evaluation_steps={_NEVER}", f"checkpoint_steps={_CHECKPOINT_STEPS}", "keep_checkpoints=1", *settings])
+
+    def stages(self, seconds):
+        """What is trained one after the other: (settings of the stage, length of its rows, its seconds)."""
+        alone = [(("discriminator_weight=0",), self.lengths[0], seconds * self.generator_first)]
+        share = seconds * (1 - self.generator_first) / len(self.lengths)
+        return (alone if self.generator_first else []) + [((), length, share) for length in self.lengths]
 
 
 # In the order in which they are tried; the search begins with the first of each.
-SEARCH = {"size": ("small", "mini", "tiny"), "words": ("random", "counted", "held"),
-          "learning_rate": (5e-4, 1e-3, 2e-3), "tokens": (4096, 2048, 8192), "lengths": ((128,), (64,), (64, 128)),
-          "packing": ("carry_over", "documents", "full_sequence"), "generator_size": (0.25, 0.5),
+SEARCH = {"size": ("tiny", "mini", "small"), "start": tuple(STARTS), "learning_rate": (1e-3, 5e-4, 2e-3),
+          "generator_size": (0.5, 0.25, 1.0), "generator_first": (0.0, 0.4), "tokens": (4096, 2048, 8192),
+          "lengths": ((128,), (64,), (64, 128)), "packing": ("carry_over", "documents", "full_sequence"),
           "mask_rate": (0.15, 0.25)}
 FIRST = Candidate(**{name: choices[0] for name, choices in SEARCH.items()})
 
@@ -125,7 +135,7 @@ class Bench:
     results: pathlib.Path = RESULTS
     settings: tuple[str, ...] = ()
     tasks: dict = dataclasses.field(default_factory=lambda: {name: TASK_SETS[name] for name in ("sst2", "conll2003")})
-    tuning: FineTuningConfig = FineTuningConfig()
+    tuning: FineTuningConfig = FineTuningConfig(learning_rate=1e-3, bias_correction=True, precision="auto")
     proxy_seconds: float = 180
     seconds: float = 1800
     steps: int | None = None
@@ -152,12 +162,12 @@ def records_of(bench, packing, length):
 
 
 def pretrain_ours(candidate, seconds, *, seed, bench, folder):
-    """Trains a candidate, one length after the other: {"model", "updates"}."""
+    """Trains a candidate, one stage after the other: {"model", "updates"}."""
     last, updates = None, 0
-    for number, length in enumerate(candidate.lengths):
-        config = candidate.config(length, seed=seed, settings=bench.settings)
-        config = replace(config, time_budget=f"{seconds / len(candidate.lengths):.3f}s") if bench.steps is None else (
-            replace(config, train_steps=bench.steps))
+    for number, (changes, length, share) in enumerate(candidate.stages(seconds)):
+        config = candidate.config(length, seed=seed, settings=(*bench.settings, *changes))
+        config = replace(config, **{"time_budget": f"{share:.3f}s"} if bench.steps is None else (
+            {"train_steps": bench.steps}))
         result = pretrain(config, data=records_of(bench, candidate.packing, length), output=folder / f"stage-{number}",
                           init_from=last)
         if not result.is_finished:
@@ -169,7 +179,7 @@ def pretrain_ours(candidate, seconds, *, seed, bench, folder):
 def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
     """Trains Hugging Face's networks from our random weights on rows of the last length."""
     length = candidate.lengths[-1]
-    config = replace(candidate, words="random").config(length, seed=seed, settings=bench.settings)
+    config = dataclasses.replace(candidate, start="random").config(length, seed=seed, settings=bench.settings)
     records, vocabulary = records_of(bench, "carry_over", length), vocabulary_of(bench)
     config = replace(config, sequence_length=length, model=replace(config.model, vocabulary_size=vocabulary.size))
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks import quality_for_time
-from benchmarks.quality_for_time import FIRST, SEARCH, WORDS, Bench, Candidate, confirm, run_trial, search
+from benchmarks.quality_for_time import FIRST, SEARCH, STARTS, Bench, Candidate, confirm, run_trial, search
 from benchmarks.task_sets import TaskSet
 from docs import tables
-from electra_tf.config import FineTuningConfig, preset, replace
+from electra_tf.config import FineTuningConfig, preset, replace, with_overrides
 from electra_tf.model.networks import ElectraDiscriminator
 from electra_tf.tasks.options import TextClassification
 from electra_tf.training.pretrain import PretrainingResult
@@ -22,7 +22,7 @@ from tests.training.tiny_run import tiny_vocabulary, write_records
 
 SMALL = ("model.num_layers=1", "model.hidden_size=16", "model.embedding_size=16", "model.intermediate_size=64",
          "model.num_heads=1", "batch_size=4")
-SHORT = dataclasses.replace(FIRST, lengths=(8, 16), words="counted", packing="documents")
+SHORT = dataclasses.replace(FIRST, lengths=(8, 16), start="counted_waves", packing="documents")
 
 
 def write_sets(data, folder):
@@ -50,15 +50,16 @@ def test_each_choice_of_the_search_can_be_and_is_another(name):
         assert config.batch_size * candidate.lengths[-1] == candidate.tokens and config.budget_seconds == 180
         assert config.optimizer.learning_rate == candidate.learning_rate and config.seed == 3
         assert config.masking.mask_rate == candidate.mask_rate
-        assert config.model.generator_size == candidate.generator_size
+        assert config.model.generator_size == (1 if candidate.generator_first else candidate.generator_size)
         assert config.model.hidden_size == preset(candidate.size).model.hidden_size
-        assert (config.first_embeddings, config.optimizer.word_embeddings_rate) == WORDS[candidate.words]
+        assert STARTS[candidate.start] == (
+            config.first_embeddings, config.optimizer.word_embeddings_rate, config.first_positions)
         found.add(candidate.name)
     assert len(found) == len(SEARCH[name])
 
 
 def test_the_search_keeps_the_best_of_each_setting_and_stays_within_the_minutes(monkeypatch):
-    best = Candidate("mini", "held", (64, 128), "documents", 2048, 1e-3, 0.25, 0.5)
+    best = Candidate("mini", "held", (64, 128), "documents", 2048, 2e-3, 0.25, 1.0, 0.4)
     runs = set()
 
     def run(side, candidate, seconds, *, seed, bench):
@@ -109,18 +110,26 @@ def test_a_candidate_is_pretrained_in_its_stages(bench):
     assert [setting["init_from"] for setting in settings] == [None, str(bench.work / "run" / "stage-0")]
 
 
-def test_the_time_of_a_candidate_is_shared_by_its_lengths(bench, monkeypatch):
-    budgets = []
+@pytest.mark.parametrize("changes, stages", [
+    ({}, [("50", 8, 90), ("50", 16, 90)]),
+    ({"lengths": (16,)}, [("50", 16, 180)]),
+    ({"lengths": (16,), "generator_first": 0.4}, [("0", 16, 72), ("50", 16, 108)])])
+def test_the_time_of_a_candidate_is_shared_by_its_stages(bench, monkeypatch, changes, stages):
+    asked = []
 
-    def pretrain(config, **rest):
-        budgets.append(config.time_budget)
-        raise KeyboardInterrupt
+    def pretrain(config, *, output, init_from, **rest):
+        asked.append((f"{config.discriminator_weight:g}", config.sequence_length, config.budget_seconds))
+        return PretrainingResult(output, 1, 1, None, {})
+
     monkeypatch.setattr(quality_for_time, "pretrain", pretrain)
-    for candidate in (SHORT, dataclasses.replace(SHORT, lengths=(16,))):
-        with pytest.raises(KeyboardInterrupt):
-            quality_for_time.pretrain_ours(candidate, 180, seed=0, bench=dataclasses.replace(bench, steps=None),
-                                           folder=bench.work / "x")
-    assert budgets == ["90.000s", "180.000s"]
+    monkeypatch.setattr(quality_for_time, "records_of", lambda bench, packing, length: length)
+    monkeypatch.setattr(quality_for_time.Candidate, "config", lambda candidate, length, *, seed, settings: (
+        with_overrides(preset("tiny"), [f"sequence_length={length}", *settings])))
+    bench = dataclasses.replace(bench, settings=(), steps=None)
+    result = quality_for_time.pretrain_ours(
+        dataclasses.replace(SHORT, **changes), 180, seed=0, bench=bench, folder=bench.work / "x")
+    assert asked == [(weight, length, pytest.approx(seconds)) for weight, length, seconds in stages]
+    assert result["updates"] == len(stages)
 
 
 def test_both_sides_are_trained_on_the_same_text_and_tuned_alike(bench, monkeypatch):
