@@ -60,6 +60,20 @@ def peak_memory():
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
+def timed_steps(run, steps):
+    """What a worker answers to "round": seconds of each step, and the largest memory since the warm-up.
+
+    Args:
+        run: function of a number of steps, which are done when it returns.
+        steps: how many to take.
+
+    >>> timed_steps(run, 4)   # {"seconds": 0.5, "peak_memory": 1500000000}
+    """
+    began = time.perf_counter()
+    run(steps)
+    return {"seconds": (time.perf_counter() - began) / steps, "peak_memory": peak_memory()}
+
+
 # --- the measuring side ------------------------------------------------------------------------------------------
 
 class Worker:
@@ -248,3 +262,20 @@ def describe_machine():
                                     ("avx2", "AVX2")) if flag in flags][:2]
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{CORES} cores, {model} ({', '.join(able)}), {gigabytes:.0f} GB, Python {platform.python_version()}"
+
+
+def add_options(parser, *, rounds):
+    """The options of all benchmarks with workers: which of them, for how long, under what load, and where to."""
+    parser.add_argument("--without", type=lambda text: text.split(","), default=[],
+                        help="words; variants whose name holds one are left out, as compiled")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--most_other_load", type=float, default=MOST_OTHER_LOAD,
+                        help="share of the machine that others may take in a round that counts, 0..1")
+    parser.add_argument("--torch_python", default=".venv-torch/bin/python",
+                        help="interpreter with torch and transformers")
+    parser.add_argument("--output", required=True, type=pathlib.Path)
+
+
+def say(sentence):
+    """Tells of the run's progress, apart from what it prints at its end."""
+    print(sentence, file=sys.stderr, flush=True)

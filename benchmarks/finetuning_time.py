@@ -18,11 +18,12 @@ import sys
 import tempfile
 
 from benchmarks.alternation import (
-    MOST_OTHER_LOAD,
     ROOT,
     Worker,
+    add_options,
     describe_machine,
     median_and_spread,
+    say,
     start_workers,
     take_turns,
 )
@@ -105,24 +106,13 @@ def table_rows(rows, found):
     return lines + ratio_rows(found, title="variant", columns=COLUMNS)
 
 
-def say(sentence):
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path, help="folder that holds glue/SST-2 and imdb")
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--rows", type=int, default=0, help="sentences to train on; 0: all")
     parser.add_argument("--predicted_rows", type=int, default=0, help="reviews to label; 0: all")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without", type=lambda text: text.split(","), default=[],
-                        help="words; variants whose name holds one are left out, as compiled")
-    parser.add_argument("--most_other_load", type=float, default=MOST_OTHER_LOAD,
-                        help="share of the machine that others may take in a round that counts, 0..1")
-    parser.add_argument("--torch_python", default=".venv-torch/bin/python",
-                        help="interpreter with torch and transformers")
-    parser.add_argument("--output", required=True, type=pathlib.Path)
+    add_options(parser, rounds=3)
     return parser.parse_args()
 
 

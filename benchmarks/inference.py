@@ -18,14 +18,7 @@ import tempfile
 
 import numpy as np
 
-from benchmarks.alternation import (
-    MOST_OTHER_LOAD,
-    ROOT,
-    Worker,
-    describe_machine,
-    start_workers,
-    take_turns,
-)
+from benchmarks.alternation import ROOT, Worker, add_options, describe_machine, say, start_workers, take_turns
 from benchmarks.best_of_sides import cells, ratio_rows, ratios
 from benchmarks.inference_workloads import WORKLOADS
 from benchmarks.markdown_table import markdown
@@ -145,24 +138,13 @@ def summary(variants, started, rounds):
     return rows
 
 
-def say(sentence):
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="small")
-    parser.add_argument("--without", type=lambda text: text.split(","), default=[],
-                        help="words; variants whose name holds one are left out, as compiled")
-    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=100, help="of each workload of one text, in a round")
     parser.add_argument("--batch_calls", type=int, default=4, help="of each workload of 32, in a round")
     parser.add_argument("--warm_up_calls", type=int, default=64, help="of each workload, before the first round")
-    parser.add_argument("--most_other_load", type=float, default=MOST_OTHER_LOAD,
-                        help="share of the machine that others may take in a round that counts, 0..1")
-    parser.add_argument("--torch_python", default=".venv-torch/bin/python",
-                        help="interpreter with torch and transformers")
-    parser.add_argument("--output", required=True, type=pathlib.Path)
+    add_options(parser, rounds=7)
     return parser.parse_args()
 
 

@@ -17,10 +17,11 @@ import sys
 import tempfile
 
 from benchmarks.alternation import (
-    MOST_OTHER_LOAD,
     Worker,
+    add_options,
     describe_machine,
     median_and_spread,
+    say,
     start_workers,
     take_turns,
 )
@@ -158,10 +159,6 @@ def answers_of_the_start(worker, variant):
     return answers
 
 
-def say(sentence):
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def names_out_of(known):
     """Type of an option that takes names with commas between them."""
     def read(text):
@@ -180,17 +177,10 @@ def read_options():
     parser.add_argument("--peers", type=names_out_of(PEERS), default=["huggingface"], help=", ".join(PEERS))
     parser.add_argument("--precisions", type=names_out_of(MATMUL_PRECISIONS), default=list(MATMUL_PRECISIONS),
                         help=", ".join(MATMUL_PRECISIONS))
-    parser.add_argument("--without", type=lambda text: text.split(","), default=[], help="words; variants whose name "
-                        "holds one are left out, as compiled, for sizes at which not all fit into the memory at once")
-    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps_per_round", type=int, default=4)
-    parser.add_argument("--most_other_load", type=float, default=MOST_OTHER_LOAD,
-                        help="share of the machine that others may take in a round that counts, 0..1")
     parser.add_argument("--peak_memory", action="store_true", help="show the largest memory of each process")
-    parser.add_argument("--torch_python", default=".venv-torch/bin/python",
-                        help="interpreter with torch and transformers")
     parser.add_argument("--garden_python", help="interpreter with tf-models-official, for --peers=model_garden")
-    parser.add_argument("--output", required=True, type=pathlib.Path)
+    add_options(parser, rounds=7)
     options = parser.parse_args()
     for peer, flag in (("huggingface", "torch_python"), ("model_garden", "garden_python")):
         path = getattr(options, flag)

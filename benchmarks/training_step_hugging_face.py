@@ -7,14 +7,13 @@ sampling are written the way that was fastest in PyTorch; the generator's head s
 import contextlib
 import os
 import pathlib
-import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
 
-from benchmarks.alternation import forget_peak_memory, peak_memory, serve
+from benchmarks.alternation import forget_peak_memory, serve, timed_steps
 from benchmarks.matmul_peak import matmul_peak
 
 BATCH_FILE = "batch.npz"
@@ -146,17 +145,12 @@ class PeersStep:
     def warm_up(self, steps):
         """Steps that are not measured; the first compiles."""
         self.model.train()
-        for _ in range(steps):
-            self._train()
+        self._train(steps)
         forget_peak_memory()
         return {}
 
     def round(self, steps):
-        """Seconds of each step, and the largest memory since the warm-up."""
-        began = time.perf_counter()
-        for _ in range(steps):
-            self._train()
-        return {"seconds": (time.perf_counter() - began) / steps, "peak_memory": peak_memory()}
+        return timed_steps(self._train, steps)
 
     def peak(self, precision):
         """FLOP/s that PyTorch's product of large matrices reaches."""
@@ -171,10 +165,11 @@ class PeersStep:
         (self.training["generator_weight"] * losses[0] + self.training["discriminator_weight"] * losses[1]).backward()
         return losses
 
-    def _train(self):
-        self._backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training["clip_norm"])
-        self.optimizer.step()
+    def _train(self, steps):
+        for _ in range(steps):
+            self._backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training["clip_norm"])
+            self.optimizer.step()
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 KerasHub has no ELECTRA pretraining to compare a whole step with.
 """
 
-import time
 
 import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.alternation import forget_peak_memory, peak_memory, serve
+from benchmarks.alternation import forget_peak_memory, serve, timed_steps
 
 
 class BackboneStep:
@@ -55,10 +54,7 @@ class BackboneStep:
         return {"keras_hub": keras_hub.__version__, "tensorflow": tf.__version__}
 
     def round(self, steps):
-        """Seconds of each step, and the largest memory since the warm-up."""
-        began = time.perf_counter()
-        self._run(steps)
-        return {"seconds": (time.perf_counter() - began) / steps, "peak_memory": peak_memory()}
+        return timed_steps(self._run, steps)
 
     def _run(self, steps):
         for _ in range(steps):

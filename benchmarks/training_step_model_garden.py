@@ -6,7 +6,6 @@ own. Its networks are built otherwise (tanh GELU, a pooler), so its losses are n
 
 import os
 import pathlib
-import time
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
@@ -16,7 +15,7 @@ import tf_keras
 from official.nlp import optimization
 from official.nlp.modeling import models, networks
 
-from benchmarks.alternation import forget_peak_memory, peak_memory, serve
+from benchmarks.alternation import forget_peak_memory, serve, timed_steps
 
 BATCH_FILE = "batch.npz"
 
@@ -83,10 +82,7 @@ class GardenStep:
         return {"tensorflow": tf.__version__}
 
     def round(self, steps):
-        """Seconds of each step, and the largest memory since the warm-up."""
-        began = time.perf_counter()
-        self._run(steps)
-        return {"seconds": (time.perf_counter() - began) / steps, "peak_memory": peak_memory()}
+        return timed_steps(self._run, steps)
 
     def _run(self, steps):
         for _ in range(steps):

@@ -5,13 +5,12 @@ positions and samples that this package draws for it.
 """
 
 import pathlib
-import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.alternation import forget_peak_memory, peak_memory, serve
+from benchmarks.alternation import forget_peak_memory, serve, timed_steps
 from benchmarks.matmul_peak import matmul_peak
 from benchmarks.step_variants import Size
 from electra_tf.model.convert_checkpoint import convert_checkpoint
@@ -107,15 +106,15 @@ class OurStep:
         return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
     def round(self, steps):
-        """Seconds of each step, and the largest memory since the warm-up."""
-        began = time.perf_counter()
-        self.train(self.batches, tf.constant(steps))
-        self.pretrainer.optimizer.iterations.numpy()
-        return {"seconds": (time.perf_counter() - began) / steps, "peak_memory": peak_memory()}
+        return timed_steps(self._train, steps)
 
     def peak(self, precision):
         """FLOP/s that TensorFlow's product of large matrices reaches."""
         return {"peak": matmul_peak(product_of(precision))}
+
+    def _train(self, steps):
+        self.train(self.batches, tf.constant(steps))
+        self.pretrainer.optimizer.iterations.numpy()
 
 
 if __name__ == "__main__":
