@@ -54,6 +54,10 @@ def test_where_the_clock_ends_the_run_the_line_ends_with_the_time_left():
 @pytest.mark.parametrize(("record", "line"), [
     ({"event": "validation", **NUMBERS}, "step 1,040: held out: generator 7.025 (accuracy 0.051), discriminator "
                                          "0.3914 (constant guess 0.4023), AUC 0.613"),
+    ({"event": "validation", **NUMBERS, "discriminator_loss": 0.0, "constant_guess_loss": -0.0},
+     "step 1,040: held out: generator 7.025 (accuracy 0.051)"),
+    ({"event": "validation", **NUMBERS, "constant_guess_loss": -0.0},
+     "step 1,040: held out: generator 7.025 (accuracy 0.051), discriminator 0.3914"),
     ({"event": "warning", "message": "the generator does not learn"},
      "step 1,040: WARNING: the generator does not learn"),
     ({"event": "start"}, "step 1,040: resumed"),

@@ -33,7 +33,8 @@ class Console:
 def _sentence(record):
     """What deserves a line of its own, else None."""
     if record["event"] == "validation":
-        return f"held out: {_networks(record)}, AUC {record['discriminator_auc']:.3f}"
+        auc = f", AUC {record['discriminator_auc']:.3f}" if record["constant_guess_loss"] else ""
+        return f"held out: {_networks(record)}{auc}"
     if record["event"] == "warning":
         return f"WARNING: {record['message']}"
     if record["event"] == "start" and record["step"]:
@@ -44,5 +45,9 @@ def _sentence(record):
 
 
 def _networks(record):
-    return (f"generator {record['generator_loss']:.3f} (accuracy {record['generator_accuracy']:.3f}), "
-            f"discriminator {record['discriminator_loss']:.4f} (constant guess {record['constant_guess_loss']:.4f})")
+    told = f"generator {record['generator_loss']:.3f} (accuracy {record['generator_accuracy']:.3f})"
+    if record["discriminator_loss"]:  # else the generator is trained alone
+        told += f", discriminator {record['discriminator_loss']:.4f}"
+    if record["constant_guess_loss"]:  # else it judges no replacements
+        told += f" (constant guess {record['constant_guess_loss']:.4f})"
+    return told

@@ -29,7 +29,9 @@ class Curve:
 
 
 def draw_curve(folder):
-    """Writes curve.png from the log of a run: losses and accuracy of both networks over the tokens consumed.
+    """Writes curve.png from the log of a run: losses and accuracy over the tokens consumed.
+
+    A generator that is trained alone has two panels; a discriminator's loss is a third.
 
     Args:
         folder: the run folder.
@@ -37,24 +39,28 @@ def draw_curve(folder):
     >>> draw_curve("runs/small")
     """
     records = history(read_log(folder))
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    generator, accuracy, discriminator = figure.subplots(1, 3)
+    panels = {"generator_loss": "generator loss (nats)", "generator_accuracy": "generator accuracy"}
+    if any(record.get("discriminator_loss") for record in records):
+        panels["discriminator_loss"] = "discriminator loss (nats)"
+    figure = Figure(figsize=(4 * len(panels), 3.6), layout="constrained")
+    axes_of = dict(zip(panels, figure.subplots(1, len(panels)), strict=True))
     for event, colour in (("train", "tab:blue"), ("validation", "tab:orange")):
         chosen = [record for record in records if record["event"] == event]
         style = {"color": colour, "label": "training" if event == "train" else "held out",
                  "marker": "." if event == "validation" or len(chosen) < 2 else None}
-        for axes, name in ((generator, "generator_loss"), (accuracy, "generator_accuracy"),
-                           (discriminator, "discriminator_loss")):
+        for name, axes in axes_of.items():
             axes.plot([record["tokens"] / 1e6 for record in chosen], [record[name] for record in chosen], **style)
     train = [record for record in records if record["event"] == "train"]
-    discriminator.plot([record["tokens"] / 1e6 for record in train],
-                       [record["constant_guess_loss"] for record in train], "--", color="grey", label="constant guess")
+    if any(record["constant_guess_loss"] for record in train):
+        axes_of["discriminator_loss"].plot(
+            [record["tokens"] / 1e6 for record in train], [record["constant_guess_loss"] for record in train], "--",
+            color="grey", label="constant guess")
     starts = [record for record in records if record["event"] == "start"]
     if starts:
-        generator.axhline(starts[-1]["unigram_loss"], linestyle="--", color="grey", label="word frequencies")
-    for axes, title in ((generator, "generator loss (nats)"), (accuracy, "generator accuracy"),
-                        (discriminator, "discriminator loss (nats)")):
-        axes.set(title=title, xlabel="million tokens")
+        axes_of["generator_loss"].axhline(
+            starts[-1]["unigram_loss"], linestyle="--", color="grey", label="word frequencies")
+    for name, axes in axes_of.items():
+        axes.set(title=panels[name], xlabel="million tokens")
         axes.grid(alpha=0.3)
         axes.legend()
     picture = io.BytesIO()
