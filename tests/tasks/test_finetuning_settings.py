@@ -57,8 +57,9 @@ def usual_outcome(outcome_of):
     ("sequence_length", 9), ("batch_size", 4), ("epochs", 2.0), ("learning_rate", 1e-3), ("layer_decay", 0.5),
     ("weight_decay", 0.5), ("warmup_proportion", 1.0), ("clip_norm", 0.1), ("dropout", 0.3), ("bias_correction", True),
     ("loss_reduction", "mean"), ("precision", "bfloat16"), ("seed", 1), ("evaluations_per_epoch", 3),
-    ("layer_decay_offset", 2), ("first_step", 1), ("clip_rows", "separate"), ("schedule", "cosine"), ("schedule", "constant"), ("lora_rank", 2),
-    ("frozen_layers", 1), ("freeze_embeddings", True), ("augmentation", AugmentationConfig(deletion_rate=0.3))])
+    ("layer_decay_offset", 2), ("first_step", 1), ("clip_rows", "separate"), ("schedule", "cosine"),
+    ("schedule", "constant"), ("lora_rank", 2), ("frozen_layers", 1), ("freeze_embeddings", True),
+    ("augmentation", AugmentationConfig(deletion_rate=0.3))])
 def test_every_setting_changes_the_outcome(outcome_of, usual_outcome, name, value):
     assert getattr(FEW_STEPS, name) != value
     assert outcome_of(f"{name}-{value}"[:60], replace(FEW_STEPS, **{name: value})) != usual_outcome
