@@ -19,7 +19,7 @@ from electra_tf.training.cooccurrence import (
 )
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrain import pretrain
-from tests.training.tiny_run import tiny_config, tiny_vocabulary, write_records
+from tests.training.tiny_run import starts_alone, tiny_config, tiny_vocabulary, write_records
 
 
 def counted_by_hand(rows, vocabulary_size, window):
@@ -106,26 +106,16 @@ def test_a_large_vocabulary_has_its_frequent_pieces_as_contexts(records, monkeyp
 
 
 def test_a_run_starts_with_them_where_its_settings_say_so_and_no_weights_are_given(records, tmp_path, monkeypatch):
-    started = []
-
-    class StandStill:
-        step, is_finished = 0, False
-
-        def __init__(self, pretrainer, **_):
-            started.append(pretrainer.discriminator.weights_by_name()["encoder/embeddings/word_embeddings"].numpy())
-
-        def train(self, *_, **__):
-            pass
-
-    monkeypatch.setattr("electra_tf.training.pretrain.Trainer", StandStill)
+    started = starts_alone(monkeypatch)
     config = tiny_config(first_embeddings="cooccurrence")
     pretrain(config, data=records, output=tmp_path / "counted")
     vocabulary = tiny_vocabulary()
     given = ElectraDiscriminator(config.model)
     given.save_to_preset(tmp_path / "given", vocabulary=vocabulary)
     pretrain(config, data=records, output=tmp_path / "initialised", init_from=tmp_path / "given")
-    np.testing.assert_array_equal(started[0], embeddings_of(records, embedding_size=config.model.embedding_size))
-    np.testing.assert_array_equal(started[1], given.weights_by_name()["encoder/embeddings/word_embeddings"].numpy())
+    words = [weights["discriminator/encoder/embeddings/word_embeddings"] for weights in started]
+    np.testing.assert_array_equal(words[0], embeddings_of(records, embedding_size=config.model.embedding_size))
+    np.testing.assert_array_equal(words[1], given.weights_by_name()["encoder/embeddings/word_embeddings"].numpy())
 
 
 def test_random_embeddings_are_never_held(records, tmp_path):

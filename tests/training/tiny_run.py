@@ -67,3 +67,20 @@ def flags_of(config, *, data, output):
         elif value is not None:
             flags.append(f"--{name}={value}")
     return flags
+
+
+def starts_alone(monkeypatch):
+    """Makes `pretrain` stop before its first update; gives a list that gets the weights by name of each run."""
+    started = []
+
+    class StandStill:
+        step, is_finished = 0, False
+
+        def __init__(self, pretrainer, **_):
+            started.append({name: weight.numpy() for name, weight in pretrainer.weights_by_name().items()})
+
+        def train(self, *_, **__):
+            pass
+
+    monkeypatch.setattr("electra_tf.training.pretrain.Trainer", StandStill)
+    return started
