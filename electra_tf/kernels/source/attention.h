@@ -63,15 +63,15 @@ struct Head {
   void times_keys(const void* left, int64_t row, int64_t rows, const uint32_t* packed, float* out, uint32_t* copy) const {
     const Left a = rows_as_left(of(left) + row * stride, rows, size, stride, copy);
     for (int64_t panel = 0; panel < key_panels; ++panel)
-      multiply_panel<T>(a, rows, packed + panel * by_size(), units<T>(size), length - panel * kPanel, out + panel * kPanel,
-                        width, false);
+      multiply_panel<T>(a, rows, whole(packed + panel * by_size(), units<T>(size)), length - panel * kPanel,
+                        out + panel * kPanel, width, false);
   }
   // Rows of `out` = weights[rows, keys] times what was packed by length.
   void times_columns(const T* weights, int64_t row, int64_t rows, const uint32_t* packed, void* out, float* results) const {
     const Left a = {reinterpret_cast<const uint32_t*>(weights), width / Unit<T>::kValues, 1};
     for (int64_t panel = 0; panel < size_panels; ++panel) {
-      multiply_panel<T>(a, rows, packed + panel * by_length(), units<T>(length), size - panel * kPanel, results, kPanel,
-                        false);
+      multiply_panel<T>(a, rows, whole(packed + panel * by_length(), units<T>(length)), size - panel * kPanel, results,
+                        kPanel, false);
       T* to = static_cast<T*>(out) + start + row * stride + panel * kPanel;
       const int64_t columns = size - panel * kPanel < kPanel ? size - panel * kPanel : kPanel;
       for (int64_t r = 0; r < rows; ++r)
@@ -212,14 +212,14 @@ void attention_gradient_of(const Attention& call, const Workers& workers) {
       }
       for (int64_t panel = 0; panel < head.key_panels; ++panel) {
         const int64_t some = length - panel * kPanel < kPanel ? length - panel * kPanel : kPanel;
-        const Left left = {turned, 1, kPanel};
+        const Panel left = whole(turned, units<T>(rows));
         for (int which = 0; which < 2; ++which) {
           pack_rows<T>(which ? by_scores : weights, rows, width, width, panel, turned);
           float* to = (which ? by_keys : by_values) + panel * kPanel * padded;
           const uint32_t* right = which ? queries : by_contexts;
           for (int64_t columns = 0; columns < head.size_panels; ++columns)
-            multiply_panel<T>(left, some, right + columns * tile_units, units<T>(rows), size - columns * kPanel,
-                              to + columns * kPanel, padded, row > 0);
+            multiply_panels<T>(left, some, whole(right + columns * tile_units, units<T>(rows)), size - columns * kPanel,
+                               to + columns * kPanel, padded, row > 0);
         }
       }
     }

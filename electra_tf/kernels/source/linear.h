@@ -39,11 +39,10 @@ struct Products {
                              copies + i * some_rows * all_units);
     for (int64_t panel = first; panel < last; ++panel)
       for (int64_t i = 0; i < count; ++i)
-        for (int64_t unit = 0; unit < all_units; unit += kDepth)
-          multiply_panel<T>({left[i].data + unit, left[i].row, 1}, some_rows,
-                            packed + ((i * panels() + panel) * all_units + unit) * kPanel,
-                            all_units - unit < kDepth ? all_units - unit : kDepth, columns - panel * kPanel,
-                            results + (panel - first) * kPanel, stride, i > 0 || unit > 0);
+        by_depth(packed + (i * panels() + panel) * all_units * kPanel, all_units, [&](const Panel& right, bool add) {
+          multiply_panel<T>({left[i].data + right.unit, left[i].row, 1}, some_rows, right, columns - panel * kPanel,
+                            results + (panel - first) * kPanel, stride, i > 0 || add);
+        });
     finish(row, some_rows, begin, columns < last * kPanel ? columns - begin : last * kPanel - begin, results, stride);
   }
 };
@@ -96,9 +95,9 @@ inline void by_kernel_square(const LinearGradient& call, int64_t k, int64_t i, i
     left = right, right = call.packed_x + i * size;
     rows = y_columns, width = x_columns, stride = call.inputs, place = j * kPanel * stride + i * kPanel;
   }
-  for (int64_t unit = 0; unit < all_units; unit += kDepth)
-    multiply_panel<T>({left + unit * kPanel, 1, kPanel}, rows, right + unit * kPanel,
-                      all_units - unit < kDepth ? all_units - unit : kDepth, width, results, kPanel, unit > 0);
+  by_depth(right, all_units, [&](const Panel& part, bool add) {
+    multiply_panels<T>({left, all_units, part.unit, part.depth}, rows, part, width, results, kPanel, add);
+  });
   for (int64_t r = 0; r < rows; ++r)
     std::memcpy(call.by_kernel[k] + place + r * stride, results + r * kPanel, width * 4);
 }

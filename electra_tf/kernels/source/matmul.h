@@ -1,7 +1,8 @@
 // Matrix products of float32 or bfloat16 values, summed in float32.
 //
 // Both are products of 32-bit units: one float32, or two bfloat16 values that lie side by side in the direction of the
-// sum. The right side is packed first: panels of kPanel columns, in each the units of one depth side by side.
+// sum. The right side is packed first: panels of kPanel columns, in each strips of kStrip columns, in each the units of
+// one depth side by side. A strip is as wide as the tile that is multiplied at once, which so reads memory in order.
 #pragma once
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int kTile = 6;                          // rows of the left side that are multiplied at once
 constexpr int kTileVectors = kLanes == 16 ? 4 : 2;  // and vectors of columns
-constexpr int kTileColumns = kTileVectors * kLanes;
+constexpr int64_t kStrip = kTileVectors * kLanes;  // columns of a tile
 constexpr int64_t kAhead = 8;                     // units that are fetched ahead
 constexpr int64_t kDepth = 256;                   // units that are summed before a result goes to memory
 
@@ -41,6 +42,11 @@ struct Unit<bfloat16> {
 
 template <class T>
 inline int64_t units(int64_t depth) { return parts(depth, Unit<T>::kValues); }
+
+// Where the unit of a column of a panel lies, of whose strips each has `all_units` units of depth.
+inline int64_t place(int64_t column, int64_t unit, int64_t all_units) {
+  return column / kStrip * kStrip * all_units + unit * kStrip + column % kStrip;
+}
 
 // Units of two rows that follow each other in the direction of the sum (of one row for float32).
 template <class T, class S>
@@ -95,8 +101,9 @@ inline void pack_rows(const S* source, int64_t depth, int64_t columns, int64_t s
                       float* sums = nullptr) {
   const int64_t begin = panel * kPanel, width = columns - begin < kPanel ? columns - begin : kPanel;
   constexpr int values = Unit<T>::kValues, vectors = kPanel / kLanes;
+  const int64_t all_units = units<T>(depth);
   Floats total[vectors] = {};
-  for (int64_t unit = 0; unit < units<T>(depth); ++unit) {
+  for (int64_t unit = 0; unit < all_units; ++unit) {
     const S* row = source + values * unit * stride + begin;
     const S* next = values == 2 && 2 * unit + 1 < depth ? row + stride : nullptr;
     if (values * (unit + kAhead) + 1 < depth)  // rows that lie far apart are not fetched ahead by the processor itself
@@ -111,7 +118,7 @@ inline void pack_rows(const S* source, int64_t depth, int64_t columns, int64_t s
         line = units_of_rows<T>(row + at, next ? next + at : nullptr, count);
         if (sums) total[v] += load(row + at, count) + (next ? load(next + at, count) : Floats{});
       }
-      store_words(packed + unit * kPanel + at, line);
+      store_words(packed + place(at, unit, all_units), line);
     }
   }
   if (sums)
@@ -136,7 +143,7 @@ inline void pack_columns(const S* source, int64_t depth, int64_t columns, int64_
       }
       transpose(lines);
       for (int64_t i = 0; i < kLanes && unit + i < all_units; ++i)
-        store_words(packed + (unit + i) * kPanel + at, lines[i]);
+        store_words(packed + place(at, unit + i, all_units), lines[i]);
     }
 }
 
@@ -156,7 +163,7 @@ inline void multiply_tile(Left a, const uint32_t* b, int64_t depth, float* c, in
   for (int64_t k = 0; k < depth; ++k) {
     Words right[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) right[v] = load_words(b + k * kPanel + v * kLanes);
+    for (int v = 0; v < vectors; ++v) right[v] = load_words(b + k * kStrip + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const uint32_t left = a.data[r * a.row + k * a.depth];
@@ -170,28 +177,51 @@ inline void multiply_tile(Left a, const uint32_t* b, int64_t depth, float* c, in
     for (int v = 0; v < vectors; ++v) store(c + r * stride + v * kLanes, total[r][v]);
 }
 
-template <class T, int rows>
-inline void multiply_columns(Left a, const uint32_t* b, int64_t depth, int64_t vectors, float* c, int64_t stride,
-                             bool add) {
-  for (; vectors >= kTileVectors; vectors -= kTileVectors, b += kTileColumns, c += kTileColumns)
-    multiply_tile<T, rows, kTileVectors>(a, b, depth, c, stride, add);
-  for (; vectors > 0; --vectors, b += kLanes, c += kLanes) multiply_tile<T, rows, 1>(a, b, depth, c, stride, add);
+template <class T, int vectors>
+inline void multiply_rows(Left a, int64_t rows, const uint32_t* b, int64_t depth, float* c, int64_t stride, bool add) {
+  for (; rows >= kTile; rows -= kTile, a.data += kTile * a.row, c += kTile * stride)
+    multiply_tile<T, kTile, vectors>(a, b, depth, c, stride, add);
+  switch (rows) {
+    case 5: return multiply_tile<T, 5, vectors>(a, b, depth, c, stride, add);
+    case 4: return multiply_tile<T, 4, vectors>(a, b, depth, c, stride, add);
+    case 3: return multiply_tile<T, 3, vectors>(a, b, depth, c, stride, add);
+    case 2: return multiply_tile<T, 2, vectors>(a, b, depth, c, stride, add);
+    case 1: return multiply_tile<T, 1, vectors>(a, b, depth, c, stride, add);
+  }
+}
+
+// A packed panel, of which `depth` units count from `unit` on.
+struct Panel {
+  const uint32_t* data;
+  int64_t all_units, unit, depth;
+  const uint32_t* strip(int64_t column) const { return data + place(column, unit, all_units); }
+};
+
+inline Panel whole(const uint32_t* data, int64_t all_units) { return {data, all_units, 0, all_units}; }
+
+// Calls multiply(part of a panel, whether it adds) for all its units, kDepth at a time.
+template <class Multiply>
+inline void by_depth(const uint32_t* data, int64_t all_units, const Multiply& multiply) {
+  for (int64_t unit = 0; unit < all_units; unit += kDepth)
+    multiply(Panel{data, all_units, unit, all_units - unit < kDepth ? all_units - unit : kDepth}, unit > 0);
 }
 
 // c[rows, columns of one panel] (+)= a b; c is written in whole vectors of columns.
 template <class T>
-inline void multiply_panel(Left a, int64_t rows, const uint32_t* b, int64_t depth, int64_t columns, float* c,
-                           int64_t stride, bool add) {
-  const int64_t vectors = parts(columns < kPanel ? columns : kPanel, kLanes);
-  for (; rows >= kTile; rows -= kTile, a.data += kTile * a.row, c += kTile * stride)
-    multiply_columns<T, kTile>(a, b, depth, vectors, c, stride, add);
-  switch (rows) {
-    case 5: return multiply_columns<T, 5>(a, b, depth, vectors, c, stride, add);
-    case 4: return multiply_columns<T, 4>(a, b, depth, vectors, c, stride, add);
-    case 3: return multiply_columns<T, 3>(a, b, depth, vectors, c, stride, add);
-    case 2: return multiply_columns<T, 2>(a, b, depth, vectors, c, stride, add);
-    case 1: return multiply_columns<T, 1>(a, b, depth, vectors, c, stride, add);
-  }
+inline void multiply_panel(Left a, int64_t rows, const Panel& b, int64_t columns, float* c, int64_t stride, bool add) {
+  int64_t at = 0, vectors = parts(columns < kPanel ? columns : kPanel, kLanes);
+  for (; vectors >= kTileVectors; vectors -= kTileVectors, at += kStrip)
+    multiply_rows<T, kTileVectors>(a, rows, b.strip(at), b.depth, c + at, stride, add);
+  for (; vectors > 0; --vectors, at += kLanes) multiply_rows<T, 1>(a, rows, b.strip(at), b.depth, c + at, stride, add);
+}
+
+// The same where the rows are the columns of a packed panel.
+template <class T>
+inline void multiply_panels(const Panel& a, int64_t rows, const Panel& b, int64_t columns, float* c, int64_t stride,
+                            bool add) {
+  for (int64_t row = 0; row < rows; row += kStrip)
+    multiply_panel<T>({a.strip(row), 1, kStrip}, rows - row < kStrip ? rows - row : kStrip, b, columns,
+                      c + row * stride, stride, add);
 }
 
 // Rows of x as the left side. With an odd depth in pairs, or an odd stride, they are copied to `copy` first.
