@@ -4,6 +4,7 @@ A worker is a program that calls `serve`: it reads one request (a line of JSON) 
 standard input in between. Only the standard library is used, because workers run in other interpreters, too.
 """
 
+import argparse
 import collections
 import contextlib
 import json
@@ -255,13 +256,25 @@ def median_and_spread(rounds, name):
 
 def describe_machine():
     """One line: cores, processor, what it can do with bfloat16, memory."""
-    about = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    about = _processor()
     model = about.partition("model name")[2].partition("\n")[0].strip("\t :") or platform.machine()
-    flags = set(about.partition("\nflags")[2].partition("\n")[0].split())
-    able = [name for flag, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 BF16"), ("avx512f", "AVX-512"),
-                                    ("avx2", "AVX2")) if flag in flags][:2]
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{CORES} cores, {model} ({', '.join(able)}), {gigabytes:.0f} GB, Python {platform.python_version()}"
+    return f"{CORES} cores, {model} ({', '.join(_instructions()[:2])}), {gigabytes:.0f} GB, Python {platform.python_version()}"
+
+
+def best_instructions():
+    """What decides how fast matrices are multiplied here, as "AVX2"; empty where it is none that is known."""
+    return "".join(_instructions()[:1])
+
+
+def _instructions():
+    flags = set(_processor().partition("\nflags")[2].partition("\n")[0].split())
+    return [name for flag, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 BF16"), ("avx512f", "AVX-512"),
+                                    ("avx2", "AVX2")) if flag in flags]
+
+
+def _processor():
+    return pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
 
 
 def add_options(parser, *, rounds):
@@ -274,6 +287,16 @@ def add_options(parser, *, rounds):
     parser.add_argument("--torch_python", default=".venv-torch/bin/python",
                         help="interpreter with torch and transformers")
     parser.add_argument("--output", required=True, type=pathlib.Path)
+
+
+def names_out_of(known):
+    """Type of an option that takes names with commas between them."""
+    def read(text):
+        names = [name for name in text.split(",") if name]
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not known; choose out of {', '.join(known)}")
+        return names
+    return read
 
 
 def say(sentence):

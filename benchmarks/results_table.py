@@ -5,23 +5,25 @@ started at any time, and rows can be added. Each arm tries the same learning rat
 best on the rows that choose runs with the other seeds too. A collapsed trial is done again once, with the next seed,
 and the row then says what the scores are without that. The test rows are scored once in each attempt.
 
-    python benchmarks/results_table.py DATA NAME=MODEL ... [-- TASK ...]
+    python benchmarks/results_table.py DATA NAME=MODEL ... [--tasks=cola,sst2] [--learning_rates=1e-4,5e-4] [--epochs=1]
 
 DATA is ../shared/data/finetune; NAME is what the table calls a model, MODEL its folder; a NAME that ends in "random"
-takes architecture and vocabulary alone. TASK: a key of task_sets.TASK_SETS; all of them if left out.
+takes architecture and vocabulary alone. Tasks are keys of task_sets.TASK_SETS; all of them if left out. Epochs other
+than the usual ones stand in the name of the column.
 """
 
+import argparse
 import dataclasses
 import json
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks.alternation import names_out_of
 from benchmarks.task_sets import MOST_SCORED, MOST_TRAINED, TASK_SETS
 from electra_tf.config import FineTuningConfig, replace
 from electra_tf.files import write_json_atomically
@@ -97,7 +99,6 @@ def run_trial(key, arm, rate, seed, bench):
 def run_row(key, arms, bench):
     """Runs what a row lacks, and writes the row, with the arms that it had before."""
     path = bench.results / f"tasks-{list(bench.tasks).index(key):02}-{key}.json"
-    epochs = replace(FineTuningConfig(), **bench.tuning).epochs
     cells = json.loads(path.read_text(encoding="utf-8"))["row"] if path.is_file() else {"task": bench.tasks[key].what}
     for arm in arms:
         first = [run_trial(key, arm, rate, bench.seeds[0], bench) for rate in bench.learning_rates]
@@ -107,7 +108,8 @@ def run_row(key, arms, bench):
         print(key, arm.name, f"{rate:g}", [f"{100 * trial['test']:.1f}" for trial in trials], flush=True)
     write_json_atomically(path, {
         "table": "tasks", "row": cells, "machine": f"{os.cpu_count()} CPU cores",
-        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {epochs:g} epochs",
+        "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {FineTuningConfig().epochs:g} epochs "
+                "where the column names no others",
         "command": "python benchmarks/results_table.py ../shared/data/finetune NAME=MODEL ..."})
 
 
@@ -121,12 +123,31 @@ def _cells(name, trials):
     return {name: scores, f"{name}, median": median}
 
 
-def main(data, *arguments):
-    split = arguments.index("--") if "--" in arguments else len(arguments)
-    arms = [Arm(*argument.split("=", 1)) for argument in arguments[:split]]
-    for key in arguments[split + 1:] or TASK_SETS:
-        run_row(key, arms, Bench(pathlib.Path(data)))
+def arms_of(options):
+    """The arms that the command names; one with other epochs than the usual ones says so."""
+    told = f", {options.epochs:g} epoch{'s' * (options.epochs != 1)}" if options.epochs else ""
+    return [Arm(name + told, model) for name, model in (arm.split("=", 1) for arm in options.arms)]
+
+
+def read_options(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=pathlib.Path, metavar="DATA")
+    parser.add_argument("arms", nargs="+", metavar="NAME=MODEL")
+    parser.add_argument("--tasks", type=names_out_of(TASK_SETS), default=list(TASK_SETS))
+    parser.add_argument("--learning_rates", type=lambda text: tuple(map(float, text.split(","))),
+                        default=Bench.learning_rates)
+    parser.add_argument("--epochs", type=float, help="the usual ones if left out")
+    return parser.parse_args(arguments)
+
+
+def main():
+    options = read_options()
+    bench = Bench(options.data, learning_rates=options.learning_rates)
+    if options.epochs:
+        bench = dataclasses.replace(bench, tuning={**bench.tuning, "epochs": options.epochs})
+    for key in options.tasks:
+        run_row(key, arms_of(options), bench)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -20,11 +20,19 @@ import tempfile
 
 from matplotlib.figure import Figure
 
-from benchmarks.alternation import MOST_OTHER_LOAD, ROOT, Worker, describe_machine, median_and_spread, say, take_turns
+from benchmarks.alternation import (
+    MOST_OTHER_LOAD,
+    ROOT,
+    Worker,
+    describe_machine,
+    median_and_spread,
+    names_out_of,
+    say,
+    take_turns,
+)
 from benchmarks.markdown_table import markdown
 from benchmarks.model_flops import training_step_flops
 from benchmarks.step_variants import MATMUL_PRECISIONS, OURS, WARM_UP_STEPS, Size
-from benchmarks.training_step import names_out_of
 from electra_tf.config import PRESETS
 from electra_tf.files import write_bytes_atomically, write_json_atomically
 from electra_tf.records.builder import build_pretraining_data

@@ -19,8 +19,10 @@ import tempfile
 from benchmarks.alternation import (
     Worker,
     add_options,
+    best_instructions,
     describe_machine,
     median_and_spread,
+    names_out_of,
     say,
     start_workers,
     take_turns,
@@ -123,7 +125,7 @@ def row_of_results(size, rows, ratios):
                   and row["precision"] in precisions]
         return min(chosen, key=lambda row: row["seconds"], default=None)
 
-    cells = {"size (length x batch)": str(size)}
+    cells = {"size (length x batch)": str(size), "processor": best_instructions()}
     for told, precisions, key in (("float32", ("float32",), "ratio_float32"),
                                   ("any precision", MATMUL_PRECISIONS, "ratio_any_precision")):
         for side, is_ours in (("ours", True), ("best peer", False)):
@@ -157,16 +159,6 @@ def answers_of_the_start(worker, variant):
     for request in variant.start:
         answers |= worker.ask(**request)
     return answers
-
-
-def names_out_of(known):
-    """Type of an option that takes names with commas between them."""
-    def read(text):
-        names = [name for name in text.split(",") if name]
-        if unknown := [name for name in names if name not in known]:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not known; choose out of {', '.join(known)}")
-        return names
-    return read
 
 
 def read_options():

@@ -13,8 +13,10 @@ import threading
 import tensorflow as tf
 
 from electra_tf.kernels import build
+from electra_tf.kernels.freed_memory import keep_freed_memory
 
 _state = threading.local()
+keep_freed_memory()  # now: once TensorFlow's threads have worked, it is too late for their memory
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import results_table
-from benchmarks.results_table import Arm, Bench, run_row
+from benchmarks.results_table import Arm, Bench, arms_of, read_options, run_row
 from benchmarks.task_sets import TaskSet
 from docs import tables
 from electra_tf.tasks.options import TextClassification
@@ -60,3 +60,10 @@ def test_a_collapsed_trial_is_done_again_and_the_score_without_that_is_told(tmp_
     assert trial["collapsed"] and trial["restarts"] == 1
     assert row["tiny, median"] == (
         f"{100 * trial['test']:.1f} (1 restarted; without: {100 * trial['test_without_restart']:.1f})")
+
+
+def test_epochs_other_than_the_usual_ones_stand_in_the_name_of_the_column():
+    options = read_options(["data", "MiniLM=folder", "--epochs=1", "--tasks=cola", "--learning_rates=1e-4,5e-4"])
+    assert arms_of(options) == [Arm("MiniLM, 1 epoch", "folder")]
+    assert options.tasks == ["cola"] and options.learning_rates == (1e-4, 5e-4)
+    assert arms_of(read_options(["data", "tiny=a=b", "tiny, random=c"])) == [Arm("tiny", "a=b"), Arm("tiny, random", "c")]

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from benchmarks.alternation import best_instructions, describe_machine, names_out_of
 from benchmarks.step_variants import MATMUL_PRECISIONS, OURS, OURS_WITHOUT_KERNELS, PEERS, Size, variants_of
-from benchmarks.training_step import differing, matmul_peaks, names_out_of, ratio, row_of_results, summary, table
+from benchmarks.training_step import differing, matmul_peaks, ratio, row_of_results, summary, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TORCH_PYTHON = ROOT / ".venv-torch/bin/python"
@@ -69,6 +70,7 @@ def test_no_kept_round_and_no_ratio_are_shown_as_such():
     assert table(rows, with_memory=False).splitlines()[-1] == "| ours float32 | - | - | - | 0 (1) |"
     cells = row_of_results(SIZE, rows, {"ratio_float32": None, "ratio_any_precision": None})
     assert cells["size (length x batch)"] == "small, 128 x 16" and cells["ratio, float32"] == "-"
+    assert cells["processor"] == best_instructions() and cells["processor"] in describe_machine()
 
 
 def test_every_precision_of_ours_and_every_peer_takes_part():
