@@ -259,7 +259,8 @@ def describe_machine():
     about = _processor()
     model = about.partition("model name")[2].partition("\n")[0].strip("\t :") or platform.machine()
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{CORES} cores, {model} ({', '.join(_instructions()[:2])}), {gigabytes:.0f} GB, Python {platform.python_version()}"
+    able = ", ".join(_instructions()[:2])
+    return f"{CORES} cores, {model} ({able}), {gigabytes:.0f} GB, Python {platform.python_version()}"
 
 
 def best_instructions():

@@ -12,7 +12,9 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 
@@ -20,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+from benchmarks.alternation import describe_machine
 from electra_tf.config import preset, replace
 from electra_tf.files import write_json_atomically
 from electra_tf.records.builder import build_pretraining_data
@@ -87,8 +90,8 @@ def measure(name, settings):
                **{f"padding, {packing}": f"{split.padding_share:.1%}"
                   for packing, split in zip(PACKINGS, (alone, shared), strict=True)},
                "rows saved": f"{1 - shared.rows / alone.rows:.0%}"}
-        result = {"table": "packing", "row": row, "machine": f"{os.cpu_count()} CPU cores", "command": (
-            "python benchmarks/packing.py ../shared/data" + (" --speed" if settings.speed else "")),
+        result = {"table": "packing", "row": row, "machine": describe_machine(),
+                  "command": "python " + shlex.join(sys.argv),
             "padding": {"carry_over": alone.padding_share, "documents": shared.padding_share},
             "rows_of_records": {"carry_over": alone.rows, "documents": shared.rows}}
         if settings.speed:

@@ -32,7 +32,7 @@ from benchmarks.alternation import (
 )
 from benchmarks.markdown_table import markdown
 from benchmarks.model_flops import training_step_flops
-from benchmarks.step_variants import MATMUL_PRECISIONS, OURS, WARM_UP_STEPS, Size
+from benchmarks.step_variants import MATMUL_PRECISIONS, OURS, WARM_UP_STEPS, Size, native_precisions
 from electra_tf.config import PRESETS
 from electra_tf.files import write_bytes_atomically, write_json_atomically
 from electra_tf.records.builder import build_pretraining_data
@@ -191,8 +191,8 @@ def read_options():
     parser.add_argument("--presets", type=names_out_of(PRESETS), default=["tiny", "mini", "small", "base"],
                         help="of the axis size")
     parser.add_argument("--axes", type=names_out_of(AXES), default=list(AXES), help=", ".join(AXES))
-    parser.add_argument("--precisions", type=names_out_of(MATMUL_PRECISIONS), default=list(MATMUL_PRECISIONS),
-                        help=", ".join(MATMUL_PRECISIONS))
+    parser.add_argument("--precisions", type=names_out_of(MATMUL_PRECISIONS), default=native_precisions(),
+                        help=f"{', '.join(MATMUL_PRECISIONS)}; what the processor multiplies itself if left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps_per_round", type=int, default=3)
     parser.add_argument("--most_other_load", type=float, default=MOST_OTHER_LOAD,

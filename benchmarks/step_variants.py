@@ -5,7 +5,7 @@ import dataclasses
 import glob
 import sys
 
-from benchmarks.alternation import ROOT
+from benchmarks.alternation import ROOT, best_instructions
 from electra_tf.config import preset, to_dict, with_overrides
 from electra_tf.text.pieces import CLS, MASK, SEP, SPECIAL_PIECES
 
@@ -26,6 +26,11 @@ _HUGGING_FACE = {
     for told, precision, kept in (("float32", "float32", "float32"), ("bfloat16 autocast", "bfloat16", "bfloat16"),
                                   ("bfloat16 weights", "bfloat16", "bfloat16_weights"))
     for is_compiled in (False, True)}
+
+
+def native_precisions():
+    """The precisions that this processor multiplies itself; in others a step takes many times as long."""
+    return list(MATMUL_PRECISIONS if best_instructions() in ("AMX", "AVX-512 BF16") else MATMUL_PRECISIONS[:1])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,15 @@ from benchmarks.alternation import (
 )
 from benchmarks.markdown_table import markdown
 from benchmarks.model_flops import script_flops_of_a_step, training_step_flops
-from benchmarks.step_variants import MATMUL_PRECISIONS, PEERS, Size, our_variants, prepare_request, variants_of
+from benchmarks.step_variants import (
+    MATMUL_PRECISIONS,
+    PEERS,
+    Size,
+    native_precisions,
+    our_variants,
+    prepare_request,
+    variants_of,
+)
 from electra_tf.config import PRESETS
 from electra_tf.files import write_json_atomically
 
@@ -167,8 +175,8 @@ def read_options():
     parser.add_argument("--sequence_length", type=int, default=128)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--peers", type=names_out_of(PEERS), default=["huggingface"], help=", ".join(PEERS))
-    parser.add_argument("--precisions", type=names_out_of(MATMUL_PRECISIONS), default=list(MATMUL_PRECISIONS),
-                        help=", ".join(MATMUL_PRECISIONS))
+    parser.add_argument("--precisions", type=names_out_of(MATMUL_PRECISIONS), default=native_precisions(),
+                        help=f"{', '.join(MATMUL_PRECISIONS)}; what the processor multiplies itself if left out")
     parser.add_argument("--steps_per_round", type=int, default=4)
     parser.add_argument("--peak_memory", action="store_true", help="show the largest memory of each process")
     parser.add_argument("--garden_python", help="interpreter with tf-models-official, for --peers=model_garden")

@@ -22,7 +22,8 @@ from electra_tf.training.pretrainer import ElectraPretrainer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in (
-    "coming_from_other_libraries.md", "fine_tuning_options.md", "long_texts.md", "recipes.md", "walkthrough.md"))]
+    "coming_from_other_libraries.md", "fine_tuning_options.md", "long_texts.md", "recipes.md", "serving.md", "speed.md",
+    "walkthrough.md"))]
 RESULTS = ROOT / "benchmarks" / "results"
 
 

@@ -31,4 +31,4 @@ def keep_freed_memory():
     library = ctypes.CDLL(None)
     if not hasattr(library, "mallopt"):  # musl
         return False
-    return all([library.mallopt(*option) == 1 for option in (_ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD)])
+    return all(library.mallopt(*option) == 1 for option in (_ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD))

@@ -8,6 +8,7 @@ from electra_tf.errors import InputError
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
 from electra_tf.serving.ids_network import served_network
+from electra_tf.serving.request_batches import batches_by_length
 from electra_tf.serving.samples import sample_features
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices, encode_choices
@@ -18,7 +19,7 @@ from electra_tf.tasks.question_answering.span_head import SpanBeam
 from electra_tf.tasks.tagging.text_tagger import TextTagger
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.task_models import load_task_model
-from electra_tf.tasks.text_batches import encode_in_bulk, evaluation_order
+from electra_tf.tasks.text_batches import encode_in_bulk
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import Vocabulary
 
@@ -146,10 +147,10 @@ def _outputs(run, encoded):
     Returns:
         Name -> array with a row for each of the encoded rows.
     """
-    order = evaluation_order(encoded)
-    parts = [run(encoded.batch(rows, batch_size=len(rows)))
-             for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
-    return {name: _joined([part[name] for part in parts])[np.argsort(order)] for name in parts[0]}
+    batches = batches_by_length(encoded.for_evaluation().lengths, most_rows=_BATCH_SIZE)
+    parts = [run(encoded.batch(rows, batch_size=len(rows))) for rows in batches]
+    back = np.argsort(np.concatenate(batches))
+    return {name: _joined([part[name] for part in parts])[back] for name in parts[0]}
 
 
 def _joined(parts):

@@ -9,6 +9,7 @@ import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once t
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
 from electra_tf.serving.ids_network import ids_network, served_numbers
+from electra_tf.serving.request_batches import batches_by_length
 from electra_tf.serving.samples import sample_texts
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, TEXT_INPUTS
 from electra_tf.tasks.long_texts import pooled
@@ -117,10 +118,9 @@ class TunedTextModel:
 
     def _outputs(self, encoded):
         """float32 [rows, members, outputs], from short rows to long ones, so that few are padded."""
-        order = np.argsort(encoded.lengths, kind="stable")
-        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))[_LOGITS]
-                   for rows in np.split(order, range(_BATCH_SIZE, len(order), _BATCH_SIZE))]
-        return np.concatenate(outputs)[np.argsort(order)]
+        batches = batches_by_length(encoded.lengths, most_rows=_BATCH_SIZE)
+        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))[_LOGITS] for rows in batches]
+        return np.concatenate(outputs)[np.argsort(np.concatenate(batches))]
 
     def _numbers(self, outputs):
         """What an export returns, from outputs float32 [texts, members, outputs]."""

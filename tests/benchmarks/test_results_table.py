@@ -66,4 +66,5 @@ def test_epochs_other_than_the_usual_ones_stand_in_the_name_of_the_column():
     options = read_options(["data", "MiniLM=folder", "--epochs=1", "--tasks=cola", "--learning_rates=1e-4,5e-4"])
     assert arms_of(options) == [Arm("MiniLM, 1 epoch", "folder")]
     assert options.tasks == ["cola"] and options.learning_rates == (1e-4, 5e-4)
-    assert arms_of(read_options(["data", "tiny=a=b", "tiny, random=c"])) == [Arm("tiny", "a=b"), Arm("tiny, random", "c")]
+    options = read_options(["data", "tiny=a=b", "tiny, random=c"])
+    assert arms_of(options) == [Arm("tiny", "a=b"), Arm("tiny, random", "c")]

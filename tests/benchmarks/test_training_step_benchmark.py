@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks import step_variants
 from benchmarks.alternation import best_instructions, describe_machine, names_out_of
 from benchmarks.step_variants import MATMUL_PRECISIONS, OURS, OURS_WITHOUT_KERNELS, PEERS, Size, variants_of
 from benchmarks.training_step import differing, matmul_peaks, ratio, row_of_results, summary, table
@@ -84,6 +85,14 @@ def test_every_precision_of_ours_and_every_peer_takes_part():
     assert {variant.precision for variant in found if variant.measures_peak} == set(MATMUL_PRECISIONS)
 
 
+@pytest.mark.parametrize(("instructions", "expected"), [
+    ("AMX", ["float32", "bfloat16"]), ("AVX-512 BF16", ["float32", "bfloat16"]), ("AVX-512", ["float32"]),
+    ("AVX2", ["float32"]), ("", ["float32"])])
+def test_what_the_processor_cannot_multiply_is_not_timed_unless_asked_for(monkeypatch, instructions, expected):
+    monkeypatch.setattr(step_variants, "best_instructions", lambda: instructions)
+    assert step_variants.native_precisions() == expected
+
+
 def test_a_size_is_a_preset_with_dropout_and_room_for_its_length():
     config = Size("tiny", 1024, 2).config(("precision=bfloat16",))
     assert (config.model.hidden_dropout, config.model.attention_dropout) == (0.1, 0.1)
@@ -113,7 +122,8 @@ def test_the_step_of_hugging_face_has_our_losses(tmp_path):
         pytest.skip("needs PyTorch and transformers in .venv-torch; `make interoperability` installs them")
     done = subprocess.run([
         sys.executable, ROOT / "benchmarks/training_step.py", "--preset=tiny", "--sequence_length=32", "--batch_size=4",
-        "--peers=huggingface", "--without=compiled,plain", "--rounds=1", "--steps_per_round=1", "--most_other_load=inf",
+        "--peers=huggingface", "--without=compiled,plain", "--precisions=float32,bfloat16", "--rounds=1",
+        "--steps_per_round=1", "--most_other_load=inf",
         f"--torch_python={TORCH_PYTHON}", f"--output={tmp_path / 'found.json'}"], capture_output=True, text=True,
         check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,33 @@
+"""Which rows of a request are computed together: rows of similar length, where that is cheaper than one more call."""
+
+import numpy as np
+
+from electra_tf.tasks.text_batches import rounded_up
+
+# What a call of a network costs by itself, in pieces of padding that take as long (benchmarks/NOTES.md).
+_PIECES_OF_A_CALL = 64
+
+
+def batches_by_length(lengths, *, most_rows):
+    """Cuts rows into batches, from short ones to long ones.
+
+    A longer row begins a batch of its own where it would add more padding to the rows before it than a call costs.
+
+    Args:
+        lengths: int [rows], real pieces of each row.
+        most_rows: rows of the largest batch.
+
+    Returns:
+        List of int arrays, the places of the rows of each batch.
+
+    >>> batches_by_length([30, 200, 29], most_rows=64)   # [array([2, 0]), array([1])]
+    """
+    order = np.argsort(lengths, kind="stable")
+    padded = rounded_up(np.asarray(lengths)[order])
+    batches, begin = [], 0
+    for place in range(1, len(order)):
+        rows = place - begin
+        if rows == most_rows or rows * (padded[place] - padded[place - 1]) > _PIECES_OF_A_CALL:
+            batches.append(order[begin:place])
+            begin = place
+    return [*batches, order[begin:]]

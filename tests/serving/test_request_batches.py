@@ -1,0 +1,35 @@
+"""Rows of a request that are computed together are of similar length, unless another call would cost more."""
+
+import numpy as np
+import pytest
+
+from electra_tf.serving.request_batches import batches_by_length
+
+
+def padded_pieces(lengths, batches):
+    """All pieces that are computed, with each batch as long as its longest row, rounded up to a multiple of 8."""
+    return sum(len(rows) * (-(-max(np.asarray(lengths)[rows]) // 8) * 8) for rows in batches)
+
+
+@pytest.mark.parametrize("count", [1, 2, 31, 200])
+def test_every_row_is_in_one_batch_and_batches_go_from_short_to_long(count):
+    lengths = np.random.default_rng(0).integers(3, 512, count)
+    batches = batches_by_length(lengths, most_rows=16)
+    assert sorted(np.concatenate(batches)) == list(range(count)) and all(0 < len(rows) <= 16 for rows in batches)
+    assert np.all(np.diff(lengths[np.concatenate(batches)]) >= 0)
+
+
+def test_one_long_row_does_not_lengthen_the_others():
+    lengths = [10] * 20 + [500]
+    assert [list(rows) for rows in batches_by_length(lengths, most_rows=64)] == [list(range(20)), [20]]
+
+
+def test_rows_of_nearly_one_length_stay_together():
+    assert len(batches_by_length([20, 30, 26, 24], most_rows=64)) == 1
+    assert len(batches_by_length([20] * 130, most_rows=64)) == 3
+
+
+def test_calls_and_padding_together_are_fewer_than_with_one_batch():
+    lengths = np.random.default_rng(1).integers(5, 60, 32)
+    batches = batches_by_length(lengths, most_rows=64)
+    assert padded_pieces(lengths, batches) + 64 * len(batches) < 0.9 * padded_pieces(lengths, [np.arange(32)])
