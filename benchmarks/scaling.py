@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.alternation import (
     MOST_OTHER_LOAD,
@@ -137,8 +138,8 @@ def shown(value, form):
     return "-" if value is None else format(value, form)
 
 
-def tables(points, waiting):
-    """All tables in Markdown."""
+def cost_table(points):
+    """Time and memory of every point; lists of text, the first with the names of the columns."""
     costs = [["axis", "length x batch", "variant", "s/step (range)", "tokens/s", "GFLOP/s of the model", "memory, GB",
               "rounds (dropped)"]]
     for point in points:
@@ -149,13 +150,18 @@ def tables(points, waiting):
             shown(seconds and point["tokens"] / seconds, ",.0f"),
             shown(seconds and point["flops"] / seconds / 1e9, ".0f"),
             f"{point['peak_memory'] / 2**30:.2f}", f"{point['kept_rounds']} ({point['dropped_rounds']})"])
+    return costs
+
+
+def tables(points, waiting):
+    """All tables in Markdown."""
     growth_rows = [["axis", "variant", "growth of time", "of memory", "of the model's FLOPs"], *(
         [row["axis"], row["variant"], *(shown(row[name], ".2f") for name in ("seconds", "peak_memory", "flops"))]
         for row in growths(points))]
     data = [["length x batch", "variant", "share of time waiting for data, median", "highest", "rounds (dropped)"], *(
         [point["size"], point["variant"], shown(point["waiting_share"], ".2%"), shown(point["highest"], ".2%"),
          f"{point['kept_rounds']} ({point['dropped_rounds']})"] for point in waiting)]
-    return "\n\n".join(markdown(rows) for rows in (costs, growth_rows, data) if len(rows) > 1)
+    return "\n\n".join(markdown(rows) for rows in (cost_table(points), growth_rows, data) if len(rows) > 1)
 
 
 def draw(points, path):
@@ -163,7 +169,7 @@ def draw(points, path):
     axes_names = list(dict.fromkeys(point["axis"] for point in points))
     figure = Figure(figsize=(4 * len(axes_names), 6.4), layout="constrained")
     grid = figure.subplots(2, len(axes_names), squeeze=False)
-    titles = {"batch": "rows in a batch", "length": "tokens in a row", "size": "FLOPs of a step, by preset"}
+    titles = {"batch": "rows in a batch", "length": "tokens in a row", "size": "preset, by the FLOPs of a step"}
     for column, axis in enumerate(axes_names):
         for colour, variant in zip(("tab:blue", "tab:orange", "tab:green", "tab:red"), OURS):
             chosen = [point for point in points if (point["axis"], point["variant"]) == (axis, variant)
@@ -176,10 +182,16 @@ def draw(points, path):
                                  color=colour, alpha=0.5)
             grid[1][column].plot(xs, [point["peak_memory"] / 2**30 for point in chosen], ".-", color=colour,
                                  label=variant)
+        labels = {point["x"]: str(point["label"]) for point in points if point["axis"] == axis}
         for line, title in enumerate(("seconds for a step", "largest memory, GB")):
-            grid[line][column].set(xscale="log", yscale="log", xlabel=titles[axis], title=title)
-            grid[line][column].grid(alpha=0.3)
-            grid[line][column].legend()
+            plot = grid[line][column]
+            plot.set(xscale="log", yscale="log", xlabel=titles[axis], title=title)
+            plot.set_xticks(list(labels), list(labels.values()))
+            plot.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+            plot.yaxis.set_major_formatter("{x:g}")
+            plot.minorticks_off()
+            plot.grid(alpha=0.3)
+            plot.legend()
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     write_bytes_atomically(path, picture.getvalue())
@@ -206,12 +218,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         points = [point for axis in options.axes if axis != "data" for point in cost_points(axis, options, folder)]
         waiting = waiting_points(options, folder) if "data" in options.axes else []
-    row = {f"time by {found['axis']}, {found['variant']}": f"x^{shown(found['seconds'], '.2f')}"
-           for found in growths(points)}
-    row |= {f"waiting for data, {point['variant']}, {point['size']}": shown(point["waiting_share"], ".2%")
-            for point in waiting}
+    columns, *costs = cost_table(points)
     write_json_atomically(options.output, {
-        "table": "scaling", "row": row, "command": "python " + shlex.join(sys.argv), "machine": describe_machine(),
+        "table": "scaling", "rows": [dict(zip(columns, row, strict=True)) for row in costs],
+        "command": "python " + shlex.join(sys.argv), "machine": describe_machine(),
         "growths": growths(points), "points": points, "waiting": waiting, "most_other_load": options.most_other_load})
     if points:
         draw(points, options.output.with_suffix(".png"))
