@@ -56,8 +56,10 @@ def results_table(table):
     rows = [row for result in results for row in result.get("rows") or [result["row"]]]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = markdown([columns, *([shown(row.get(column, "")) for column in columns] for row in rows)])
-    commands = dict.fromkeys(f"`{result['command']}` ({result['machine']})" for result in results)
-    return "\n\n".join([cells, "Measured by " + ", ".join(commands) + "."])
+    commands = list(dict.fromkeys(f"`{result['command']}` ({result['machine']})" for result in results))
+    told = f"Measured by {commands[0]}." if len(commands) == 1 else "\n".join(
+        ["Measured by", "", *(f"- {command}" for command in commands)])
+    return "\n\n".join([cells, told])
 
 
 def shown(value):
