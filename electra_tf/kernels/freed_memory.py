@@ -1,7 +1,7 @@
 """What TensorFlow gives back stays with the process, so that the next step has no need to ask the system for it again.
 
-The C library returns large blocks to the system at once, which clears every page anew in each step: a tenth to a third
-of the time of a float32 step on two cores (benchmarks/NOTES.md).
+The C library returns large blocks to the system at once, which clears every page anew in each step: a twentieth to a
+fifth of the time of a float32 step on two cores (benchmarks/NOTES.md).
 """
 
 import ctypes
