@@ -71,8 +71,8 @@ def test_every_weight_arrives_unchanged_and_comes_back_to_keras_hub(name, tmp_pa
     for weight in backbone.weights:
         np.testing.assert_array_equal(weight.numpy(), expected[f"weight/{weight.path}"], err_msg=weight.path)
     outputs = backbone(inputs_of(name))
-    np.testing.assert_allclose(outputs["sequence_output"], expected["sequence_output"], atol=1e-6)
-    np.testing.assert_allclose(outputs["pooled_output"], expected["pooled_output"], atol=1e-6)
+    np.testing.assert_allclose(outputs["sequence_output"], expected["sequence_output"], atol=OUTPUT_TOLERANCE)
+    np.testing.assert_allclose(outputs["pooled_output"], expected["pooled_output"], atol=OUTPUT_TOLERANCE)
     tokenizer = keras_hub.models.ElectraTokenizer.from_preset(str(tmp_path))
     assert tokenizer.get_vocabulary() == list(model.vocabulary.pieces)
     assert _same(converter.read(tmp_path), model)

@@ -15,6 +15,8 @@ from electra_tf.serving.saved_model import export_saved_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from tests.serving.conftest import LABELS, SEQUENCE_LENGTH
 
+# Batches of other lengths take other products, whose float32 sums differ by a few units of the last place.
+TOLERANCE = 1e-5
 TEXTS = ["a good film!", "", "the plot was dull and the film was very awful and bad", "\x00 ", "🎬 [CLS] 影"]
 
 
@@ -24,9 +26,9 @@ def loaded(exports):
 
 
 def check_answers(answers, probabilities):
-    np.testing.assert_allclose(answers["probabilities"], probabilities, atol=1e-6)
+    np.testing.assert_allclose(answers["probabilities"], probabilities, atol=TOLERANCE)
     logits = np.exp(answers["logits"].numpy())
-    np.testing.assert_allclose(logits / logits.sum(axis=1, keepdims=True), probabilities, atol=1e-6)
+    np.testing.assert_allclose(logits / logits.sum(axis=1, keepdims=True), probabilities, atol=TOLERANCE)
     assert answers["labels"].numpy().tolist() == [LABELS[place].encode() for place in probabilities.argmax(axis=1)]
 
 
