@@ -23,14 +23,13 @@ def onnx_bytes(network):
 
     >>> onnx_bytes(ids_network(lambda *features: {"logits": classifier(*features, training=False)}))
     """
-    function = network.get_concrete_function()
     # The inputs of the function that are no variables have the names of its arguments.
-    inputs = [tensor.name for tensor in function.inputs if tensor.dtype != tf.resource]
-    outputs = [tensor.name for tensor in function.outputs]
+    inputs = [tensor.name for tensor in network.inputs if tensor.dtype != tf.resource]
+    outputs = [tensor.name for tensor in network.outputs]
     names = {name: name.partition(":")[0] for name in inputs}
-    names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
+    names |= {tensor.name: name for name, tensor in network.structured_outputs.items()}
     with tf.device("cpu"):
-        frozen = tf_loader.from_function(function, inputs, outputs)
+        frozen = tf_loader.from_function(network, inputs, outputs)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         # Without the converter's own optimizers: they lose a reshape that attention needs, and runtimes have better.

@@ -93,7 +93,8 @@ class TunedTextModel:
         samples, _ = self._rows(text_columns(sample_texts(self._model), pairs=self.takes_pairs))
         self._run, self.engine = start_engine(
             network, self._model.weights, engine=engine, precision=precision, difference=self._difference,
-            samples=[samples.batch(rows, batch_size=len(rows)) for rows in (np.arange(len(samples)), np.arange(1))])
+            samples=[samples.batch(rows, batch_size=len(rows)) for rows in
+                     (*batches_by_length(samples.lengths, most_rows=_BATCH_SIZE), np.arange(1))])
 
     def __call__(self, texts):
         """List of Classification, LabelSet or Score for texts, or for pairs (first, second)."""
