@@ -173,7 +173,8 @@ def test_a_network_is_traced_once_for_all_that_read_it(tmp_path):
     network = ids_network(outputs)
     save_ids_network(network, [], tmp_path / "saved")
     samples = [{name: np.full((rows, 4), rows, np.int32) for name in FEATURES} for rows in (1, 2)]
-    run, _ = engines.start_engine(network, [], engine="tensorflow", precision="float32", samples=samples, difference=None)
+    run, _ = engines.start_engine(network, [], engine="tensorflow", precision="float32", samples=samples,
+                                  difference=None)
     assert [run(features)["x"].tolist() for features in samples] == [[3], [6, 6]] and len(traces) == 1
     read = tf.saved_model.load(str(tmp_path / "saved")).signatures[IDS_SIGNATURE]
     assert read(**{name: tf.constant(values) for name, values in samples[1].items()})["x"].numpy().tolist() == [6, 6]
