@@ -23,7 +23,6 @@ from electra_tf.model.model_folder import load_model_folder
 from electra_tf.model.networks import ElectraDiscriminator
 from electra_tf.sample_data import movie_reviews, sentence_polarity
 from electra_tf.serving.engines import start_engine
-from electra_tf.serving.ids_network import ids_network
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.text_batches import FEATURES
 from electra_tf.tasks.text_classification import ElectraTextClassifier
@@ -84,7 +83,7 @@ class Ours:
         self.inputs = inputs_of(folder)
         discriminator = ElectraDiscriminator.from_preset(folder / "ours" / "discriminator")
         self.judge, judged = start_engine(
-            ids_network(lambda *features: {"logits": discriminator(*features)}), discriminator.weights, engine=engine,
+            lambda *features: {"logits": discriminator(*features)}, discriminator.weights, engine=engine,
             precision=precision, samples=[features_of(self.inputs["ids"])],
             difference=lambda found, expected: float(np.abs(
                 _sigmoid(found["logits"]) - _sigmoid(expected["logits"])).max()))

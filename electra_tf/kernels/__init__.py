@@ -1,9 +1,9 @@
-"""Fused CPU operations for training; everything that they do, TensorFlow's own operations do too, in more passes.
+"""Fused CPU operations; everything that they do, TensorFlow's own operations do too, in more passes.
 
     with kernels.used(kernels.can_be_used("bfloat16")):
         ...                         # layers called here take the operations of kernels.operations
 
-No model that leaves a training step holds one of them: outside `used` every layer is plain TensorFlow.
+No model that leaves the process holds one of them: outside `used` every layer is plain TensorFlow.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def why_not(dtype):
 
 
 def fit(model, setting="auto"):
-    """Whether the training steps of a Keras model can take the operations.
+    """Whether the steps of a Keras model can take the operations: of training, evaluation and prediction.
 
     Args:
         model: a compiled keras.Model with float32 or mixed_bfloat16 as its dtype policy.

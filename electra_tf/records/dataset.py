@@ -65,6 +65,8 @@ def pretraining_dataset(folder, *, batch_size, seed=0, start=0, split="train", s
     options = tf.data.Options()
     # Batches are made whole; a strategy splits each one over its replicas and shards nothing.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # Nothing here is tuned, and whoever ends an iteration would wait for the tuning thread, as long as it ran.
+    options.autotune.enabled = False
     return dataset.with_options(options).prefetch(_PREFETCHED_BATCHES)
 
 

@@ -4,8 +4,10 @@ import dataclasses
 
 import tensorflow as tf
 
+from electra_tf import kernels
 from electra_tf.errors import InputError
 from electra_tf.serving import onnx_engine, openvino_engine
+from electra_tf.serving.ids_network import ids_network
 
 AUTO, OPENVINO, ONNX, TENSORFLOW = "auto", "openvino", "onnx", "tensorflow"
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
@@ -89,16 +91,17 @@ def choose_engine(engine, precision):
     return engine
 
 
-def start_engine(network, weights, *, engine, precision, samples, difference):
+def start_engine(outputs, weights, *, engine, precision, samples, difference, rank=2):
     """Makes an engine ready and compares it with Keras.
 
     Args:
-        network: an `ids_network` of a Keras model in float32, whose outputs are named.
+        outputs: function of a Keras model in float32, as for `ids_network`.
         weights: the Keras variables that it reads.
         engine, precision: as for `choose_engine`.
         samples: list of dicts of int32 arrays [batch, length] (or [batch, choices, length]): inputs to compare with.
         difference: function of the outputs of the engine and of those of Keras, dicts of arrays, that says how far the
             answers are apart.
+        rank: of the inputs.
 
     Returns:
         (run, Engine): run, function of a dict of int32 arrays -> dict of the outputs' arrays by name.
@@ -107,10 +110,13 @@ def start_engine(network, weights, *, engine, precision, samples, difference):
         InputError: as `choose_engine`; or the answers are farther apart than LARGEST_DIFFERENCES allows.
     """
     name = choose_engine(engine, precision)
+    # What stays in this process may hold the fused operations, as `predict` does; other engines do not know them.
+    with kernels.used(name == TENSORFLOW and kernels.why_not(FLOAT32) is None):
+        network = ids_network(outputs, rank=rank)
 
     def by_keras(features):
-        outputs = network(**{feature: tf.constant(values) for feature, values in features.items()})
-        return {output: values.numpy() for output, values in outputs.items()}
+        found = network(**{feature: tf.constant(values) for feature, values in features.items()})
+        return {output: values.numpy() for output, values in found.items()}
     if name == TENSORFLOW:
         return by_keras, tensorflow_engine()
     module = _OPTIONAL[name].module

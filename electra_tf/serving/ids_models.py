@@ -7,7 +7,7 @@ from electra_tf.config import from_dict
 from electra_tf.errors import InputError
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
-from electra_tf.serving.ids_network import served_network
+from electra_tf.serving.ids_network import served_outputs_of_ids
 from electra_tf.serving.request_batches import batches_by_length
 from electra_tf.serving.samples import sample_features
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
@@ -87,8 +87,8 @@ class TunedIdsModel:
             Tokenizer(model.preprocessor.vocabulary), model.preprocessor.sequence_length, model.head_settings())
         samples = sample_features(model)
         self._run, self.engine = start_engine(
-            served_network(model), model.weights, engine=engine, precision=precision,
-            difference=largest_answer_difference,
+            served_outputs_of_ids(model), model.weights, engine=engine, precision=precision,
+            difference=largest_answer_difference, rank=model.feature_rank,
             samples=[samples, {name: values[:1] for name, values in samples.items()}])
 
     def __call__(self, texts):

@@ -45,7 +45,11 @@ def served_numbers(model, outputs):
     return {name: values for name, values in model.served_outputs(outputs).items() if name != "labels"}
 
 
+def served_outputs_of_ids(model):
+    """What `ids_network` takes for a tuned model: its outputs are those of `served_numbers`."""
+    return lambda *features: served_numbers(model, model(*features, training=False))
+
+
 def served_network(model):
     """The `ids_network` of a tuned model, with the outputs of `served_numbers`."""
-    return ids_network(lambda *features: served_numbers(model, model(*features, training=False)),
-                       rank=model.feature_rank)
+    return ids_network(served_outputs_of_ids(model), rank=model.feature_rank)

@@ -8,7 +8,7 @@ import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once t
 
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
-from electra_tf.serving.ids_network import ids_network, served_numbers
+from electra_tf.serving.ids_network import served_numbers
 from electra_tf.serving.request_batches import batches_by_length
 from electra_tf.serving.samples import sample_texts
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, TEXT_INPUTS
@@ -88,11 +88,12 @@ class TunedTextModel:
         self.takes_pairs = self._model.pairs
         # The members of an ensemble one by one: their windows are pooled before they are averaged.
         members = getattr(self._model, "members", [self._model])
-        network = ids_network(lambda *features: {_LOGITS: tf.stack(
-            [member(*features, training=False) for member in members], axis=1)})
+
+        def outputs(*features):
+            return {_LOGITS: tf.stack([member(*features, training=False) for member in members], axis=1)}
         samples, _ = self._rows(text_columns(sample_texts(self._model), pairs=self.takes_pairs))
         self._run, self.engine = start_engine(
-            network, self._model.weights, engine=engine, precision=precision, difference=self._difference,
+            outputs, self._model.weights, engine=engine, precision=precision, difference=self._difference,
             samples=[samples.batch(rows, batch_size=len(rows)) for rows in
                      (*batches_by_length(samples.lengths, most_rows=_BATCH_SIZE), np.arange(1))])
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine
-from electra_tf.serving.ids_network import ids_network
 from electra_tf.serving.samples import SAMPLE_TEXTS
 from electra_tf.tasks.text_batches import rows_of_ids
 from electra_tf.text.tokenizer import Tokenizer
@@ -122,9 +121,11 @@ class ReplacedWordFinder:
         discriminator = ElectraDiscriminator.from_preset(folder)
         self._vocabulary, self._tokenizer = discriminator.vocabulary, Tokenizer(discriminator.vocabulary)
         self._length = min(sequence_length, discriminator.config.max_positions)
-        network = ids_network(lambda *features: {"probabilities": tf.sigmoid(discriminator(*features))})
+
+        def outputs(*features):
+            return {"probabilities": tf.sigmoid(discriminator(*features))}
         self._judge, self.engine = start_engine(
-            network, discriminator.weights, engine=engine, precision=precision, difference=largest_answer_difference,
+            outputs, discriminator.weights, engine=engine, precision=precision, difference=largest_answer_difference,
             samples=[self._features([self._tokenizer.ids(text) for text in texts])
                      for texts in (SAMPLE_TEXTS, SAMPLE_TEXTS[:1])])
 

@@ -307,4 +307,8 @@ def _dataset(batches, encoded, labels):
         return tf.TensorSpec([None] * values.ndim, values.dtype)
     features = {name: tf.TensorSpec([None] * encoded.feature_rank, tf.int32) for name in FEATURES}
     labels = tf.nest.map_structure(spec, labels)
-    return tf.data.Dataset.from_generator(batches, output_signature=(features, labels)).prefetch(2)
+    options = tf.data.Options()
+    # Nothing here is tuned, and whoever ends an iteration would wait for the tuning thread, as long as it ran.
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=(features, labels))
+    return dataset.prefetch(2).with_options(options)

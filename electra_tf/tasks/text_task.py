@@ -276,7 +276,7 @@ class TextTask(keras.Model):
         random = self._random_source(tf.shape(weights, tf.int64)[0])
         if self._augment is not None:
             features = self._augment(features, random)
-        with kernels.used(kernels.fit(self, self.settings.kernels)):
+        with self._fused_operations():
             with tf.GradientTape() as tape:
                 logits = self.logits_for(features, labels, training=True, random=random)
                 losses = self.losses(labels, logits)
@@ -290,13 +290,19 @@ class TextTask(keras.Model):
     def test_step(self, batch):
         """Loss and metrics of one batch."""
         features, labels, weights = _unpack(batch)
-        logits = self.logits_for(features, labels, training=False)
+        with self._fused_operations():
+            logits = self.logits_for(features, labels, training=False)
         return self._measure(features, labels, logits, self.losses(labels, logits), weights)
 
     def predict_step(self, batch):
         """The answers for one batch."""
         features, *_ = keras.utils.unpack_x_y_sample_weight(batch)
-        return self.answers(self(features, training=False))
+        with self._fused_operations():
+            return self.answers(self(features, training=False))
+
+    def _fused_operations(self):
+        """Within it layers take the fused operations where they can; exports, which call the model, never do."""
+        return kernels.used(kernels.fit(self, self.settings.kernels))
 
     def _measure(self, features, labels, logits, losses, weights):
         self._loss_tracker.update_state(losses, sample_weight=weights)

@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from electra_tf import kernels
-from electra_tf.config import ElectraConfig, OptimizerConfig
+from electra_tf.config import ElectraConfig, FineTuningConfig, OptimizerConfig
 from electra_tf.kernels import build
+from electra_tf.model.encoder import ElectraEncoder
+from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.training.optimizer import ElectraAdamW
 from electra_tf.training.pretrainer import ElectraPretrainer
 
@@ -142,6 +144,23 @@ def test_outside_a_training_step_the_graph_is_plain_tensorflow():
         return {operation.type for operation in graph.get_operations() if operation.type.startswith("Electra")}
     assert "ElectraAttention" in operations_of(pretrainer.train_step)
     assert not operations_of(pretrainer.test_step) and not operations_of(pretrainer.discriminator)
+
+
+@needs_kernels
+def test_scores_and_answers_of_a_task_are_fused_and_a_call_of_the_model_is_plain():
+    classifier = ElectraTextClassifier(ElectraEncoder(CONFIG), labels=("no", "yes"))
+    classifier.compile()
+    features = {name: tf.ones([2, 8], tf.int32) for name in ("token_ids", "segment_ids", "padding_mask")}
+    labels = tf.constant([0, 1])
+
+    def operations_of(function):
+        graph = tf.function(function, autograph=False).get_concrete_function().graph
+        return {operation.type for operation in graph.get_operations() if operation.type.startswith("Electra")}
+    assert "ElectraAttention" in operations_of(lambda: classifier.predict_step((features, labels)))
+    assert "ElectraAttention" in operations_of(lambda: classifier.test_step((features, labels)))
+    assert not operations_of(lambda: classifier(features))
+    classifier.compile(settings=FineTuningConfig(kernels="off"))
+    assert not operations_of(lambda: classifier.predict_step((features, labels)))
 
 
 def test_the_processor_is_asked_at_run_time():

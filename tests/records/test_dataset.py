@@ -50,6 +50,12 @@ def test_batches_have_static_shapes_and_the_types_of_the_contract(records):
     assert dataset.cardinality() == tf.data.UNKNOWN_CARDINALITY
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_nobody_waits_for_the_thread_that_tunes_pipelines(records, split):
+    """It sleeps twice as long each time, and an iterator is gone only when it wakes."""
+    assert pretraining_dataset(records[0], batch_size=5, split=split).options().autotune.enabled is False
+
+
 def test_every_epoch_holds_every_row_once_in_a_new_order(records):
     folder, manifest = records
     rows = manifest.splits["train"].rows

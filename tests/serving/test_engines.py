@@ -8,7 +8,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.serving import engines, onnx_engine, openvino_engine
 from electra_tf.serving.engines import LARGEST_DIFFERENCES, choose_engine
-from electra_tf.serving.ids_network import IDS_SIGNATURE, ids_network, save_ids_network
+from electra_tf.serving.ids_network import IDS_SIGNATURE, save_ids_network
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
@@ -150,31 +150,36 @@ def test_an_engine_that_answers_otherwise_is_refused(monkeypatch, models):
 @pytest.mark.parametrize("precision, error", [("float32", 5e-5), ("bfloat16", 2e-2)])
 def test_the_largest_difference_over_all_samples_is_told(monkeypatch, precision, error):
     pretend_installed(monkeypatch, "openvino")
-    network = ids_network(lambda token_ids, segment_ids, padding_mask: {"x": tf.cast(token_ids[:, 0], tf.float32)})
     monkeypatch.setattr(openvino_engine, "start", lambda network, weights, *, precision: (
         lambda features: {"x": features["token_ids"][:, 0] + error * (len(features["token_ids"]) == 2)}))
     samples = [{name: np.zeros((rows, 4), np.int32) for name in ("token_ids", "segment_ids", "padding_mask")}
                for rows in (1, 2, 3)]
     run, told = engines.start_engine(
-        network, [], engine="auto", precision=precision, samples=samples,
+        lambda token_ids, *_: {"x": tf.cast(token_ids[:, 0], tf.float32)}, [], engine="auto", precision=precision,
+        samples=samples,
         difference=lambda found, expected: float(np.abs(found["x"] - expected["x"]).max()))
     assert told.largest_difference == pytest.approx(error) and told.largest_difference <= LARGEST_DIFFERENCES[precision]
     assert (told.name, told.version, told.precision) == ("openvino", "1.2.3", precision)
     assert run(samples[1])["x"].tolist() == pytest.approx([error, error])
 
 
-def test_a_network_is_traced_once_for_all_that_read_it(tmp_path):
+def test_a_network_is_traced_once_for_all_that_read_it(monkeypatch, tmp_path):
     """Tracing twelve layers takes seconds, which everybody who starts an engine waits for."""
     traces = []
 
     def outputs(token_ids, segment_ids, padding_mask):
         traces.append(1)
         return {"x": tf.cast(token_ids[:, 0] + segment_ids[:, 0] + padding_mask[:, 0], tf.float32)}
-    network = ids_network(outputs)
-    save_ids_network(network, [], tmp_path / "saved")
+    pretend_installed(monkeypatch, "openvino")
+
+    def start(network, weights, *, precision):
+        save_ids_network(network, weights, tmp_path / "saved")
+        return lambda features: {"x": np.float32(features["token_ids"][:, 0] * 3)}
+    monkeypatch.setattr(openvino_engine, "start", start)
     samples = [{name: np.full((rows, 4), rows, np.int32) for name in FEATURES} for rows in (1, 2)]
-    run, _ = engines.start_engine(network, [], engine="tensorflow", precision="float32", samples=samples,
-                                  difference=None)
-    assert [run(features)["x"].tolist() for features in samples] == [[3], [6, 6]] and len(traces) == 1
+    _, told = engines.start_engine(
+        outputs, [], engine="openvino", precision="float32", samples=samples,
+        difference=lambda found, expected: float(np.abs(found["x"] - expected["x"]).max()))
+    assert told.largest_difference == 0 and len(traces) == 1
     read = tf.saved_model.load(str(tmp_path / "saved")).signatures[IDS_SIGNATURE]
     assert read(**{name: tf.constant(values) for name, values in samples[1].items()})["x"].numpy().tolist() == [6, 6]

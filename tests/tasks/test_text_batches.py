@@ -151,3 +151,11 @@ def test_rows_made_in_bulk_have_few_different_widths():
     widths = {encode_in_bulk(tokenizer, (["x " * words],), sequence_length=20).token_ids.shape[1]
               for words in range(30)}
     assert widths == {8, 16, 20}
+
+
+def test_nobody_waits_for_the_thread_that_tunes_pipelines(preprocessor):
+    """It sleeps twice as long each time, and `predict` returns only when it wakes."""
+    encoded = encode_texts(preprocessor, (["a film", "a plot"],))
+    for dataset in (training_dataset(encoded, np.zeros(2, np.int32), batch_size=2, seed=0),
+                    evaluation_dataset(encoded, batch_size=2)):
+        assert dataset.options().autotune.enabled is False
