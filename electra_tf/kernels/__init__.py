@@ -44,14 +44,26 @@ def why_not(dtype):
     return None if library() else "they could not be built; run `python -m electra_tf.kernels.build` to see why"
 
 
-def fit(model, setting="auto"):
+def are_ready(dtype):
+    """Whether the operations can be used, and have been built: whoever asks for one answer waits for no compiler.
+
+    Args:
+        dtype: "float32" or "bfloat16", of the activations.
+    """
+    return build.library_path().is_file() and why_not(dtype) is None
+
+
+def fit(model, setting="auto", *, builds=True):
     """Whether the steps of a Keras model can take the operations: of training, evaluation and prediction.
 
     Args:
         model: a compiled keras.Model with float32 or mixed_bfloat16 as its dtype policy.
         setting: "auto" or "off".
+        builds: whether to build them where they are not yet.
     """
-    return setting == "auto" and not model.jit_compile and why_not(model.compute_dtype) is None
+    if setting != "auto" or model.jit_compile:
+        return False
+    return why_not(model.compute_dtype) is None if builds else are_ready(model.compute_dtype)
 
 
 @contextlib.contextmanager

@@ -111,7 +111,7 @@ def start_engine(outputs, weights, *, engine, precision, samples, difference, ra
     """
     name = choose_engine(engine, precision)
     # What stays in this process may hold the fused operations, as `predict` does; other engines do not know them.
-    with kernels.used(name == TENSORFLOW and kernels.why_not(FLOAT32) is None):
+    with kernels.used(name == TENSORFLOW and kernels.are_ready(FLOAT32)):
         network = ids_network(outputs, rank=rank)
 
     def by_keras(features):

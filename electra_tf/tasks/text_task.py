@@ -276,7 +276,7 @@ class TextTask(keras.Model):
         random = self._random_source(tf.shape(weights, tf.int64)[0])
         if self._augment is not None:
             features = self._augment(features, random)
-        with self._fused_operations():
+        with self._fused_operations(builds=True):
             with tf.GradientTape() as tape:
                 logits = self.logits_for(features, labels, training=True, random=random)
                 losses = self.losses(labels, logits)
@@ -300,9 +300,9 @@ class TextTask(keras.Model):
         with self._fused_operations():
             return self.answers(self(features, training=False))
 
-    def _fused_operations(self):
+    def _fused_operations(self, *, builds=False):
         """Within it layers take the fused operations where they can; exports, which call the model, never do."""
-        return kernels.used(kernels.fit(self, self.settings.kernels))
+        return kernels.used(kernels.fit(self, self.settings.kernels, builds=builds))
 
     def _measure(self, features, labels, logits, losses, weights):
         self._loss_tracker.update_state(losses, sample_weight=weights)

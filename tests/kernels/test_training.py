@@ -163,6 +163,13 @@ def test_scores_and_answers_of_a_task_are_fused_and_a_call_of_the_model_is_plain
     assert not operations_of(lambda: classifier.predict_step((features, labels)))
 
 
+def test_one_answer_waits_for_no_compiler(monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "library_path", lambda: tmp_path / "libelectra.so")
+    monkeypatch.setattr(kernels, "why_not", lambda dtype: pytest.fail("this would build them"))
+    classifier = ElectraTextClassifier(ElectraEncoder(CONFIG), labels=("no", "yes"))
+    assert not kernels.are_ready("float32") and not kernels.fit(classifier, builds=False)
+
+
 def test_the_processor_is_asked_at_run_time():
     code = "from electra_tf.kernels import build; print(build.has_instructions('float32'))"
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

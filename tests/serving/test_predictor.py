@@ -1,5 +1,6 @@
 """One Predictor for every kind of model: labels, pieces for [MASK], words that look replaced."""
 
+import concurrent.futures
 import shutil
 
 import numpy as np
@@ -27,6 +28,17 @@ def test_a_tuned_model_and_its_export_give_the_same_labels(models, exports, sing
         for answer, row in zip(answers, expected, strict=True):
             assert answer.label == LABELS[row.argmax()]
             assert answer.probabilities == pytest.approx(dict(zip(LABELS, row, strict=True)), abs=1e-5)
+
+
+def test_threads_of_a_server_get_the_answers_that_one_alone_gets(models):
+    predictor = Predictor(models / "single", engine="tensorflow")
+    requests = [TEXTS[:1 + number % 3] * (1 + number % 5) for number in range(24)]
+    expected = list(map(predictor.predict, requests))
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        for found, alone in zip(threads.map(predictor.predict, requests), expected, strict=True):
+            assert [answer.label for answer in found] == [answer.label for answer in alone]
+            for answer, other in zip(found, alone, strict=True):
+                assert answer.probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 
 def test_pairs_are_classified(models, exports):
