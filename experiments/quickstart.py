@@ -22,7 +22,7 @@ class Flags:
 
     output: str = config.setting("quickstart", "folder to make for everything that is written")
     vocabulary_size: int = config.setting(4096, "pieces of the vocabulary that is learned")
-    pretraining_steps: int = config.setting(700, "updates of the tiny model: about two minutes on two cores")
+    pretraining_time: str = config.setting("2m", "how long the tiny model is pretrained, whatever the machine: 90s, 2m")
     epochs: float = config.setting(3.0, "passes over the sentences in each of the three fine-tunings")
 
 
@@ -51,8 +51,8 @@ def pretrain(flags, folder):
     stations.run("Build pretraining records", electra_tf.build_pretraining_data, [reviews], vocabulary=vocabulary,
                  sequence_length=64, output=folder / "records", workers=2)
     settings = config.with_overrides(config.preset("tiny"), [
-        f"train_steps={flags.pretraining_steps}", "log_steps=50", "evaluation_steps=1000", "checkpoint_steps=200",
-        f"optimizer.warmup_steps={flags.pretraining_steps // 10}"])
+        f"time_budget={flags.pretraining_time}", "log_steps=50", "evaluation_steps=1000", "checkpoint_steps=200",
+        "optimizer.warmup_steps=50"])
     result = stations.run("Pretrain a tiny ELECTRA", electra_tf.pretrain, settings, data=folder / "records",
                           output=folder / "pretraining")
     return result, stations
@@ -85,10 +85,10 @@ def main(flags):
         [sys.executable, pathlib.Path(__file__).with_name("ask_saved_model.py"), served, *SENTENCES],
         check=True, capture_output=True, text=True)
     print(answers.stdout)
-    report(folder, pretraining, tuned, stations)
+    report(flags, folder, pretraining, tuned, stations)
 
 
-def report(folder, pretraining, tuned, stations):
+def report(flags, folder, pretraining, tuned, stations):
     """Prints what was reached, how long it took and where it lies."""
     print("Sentence polarity (two classes)     validation   test   examples/s")
     for name, result in tuned.items():
@@ -104,8 +104,8 @@ def report(folder, pretraining, tuned, stations):
         print(f"  {size / 1e6:8.1f} MB  {path}")
     last = pretraining.metrics
     print(f"\nPretraining ended with generator accuracy {last['generator_accuracy']:.3f} and discriminator loss "
-          f"{last['discriminator_loss']:.3f} (a constant guess has {last['constant_guess_loss']:.3f}): two minutes "
-          f"teach little; expect more from hours.")
+          f"{last['discriminator_loss']:.3f} (a constant guess has {last['constant_guess_loss']:.3f}): "
+          f"{flags.pretraining_time} teach little; expect more from hours.")
 
 
 if __name__ == "__main__":
