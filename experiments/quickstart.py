@@ -8,6 +8,7 @@ import time
 
 import electra_tf
 from electra_tf import config, files, sample_data
+from electra_tf.settings import seconds_of
 from experiments import job
 
 SENTENCES = ("a warm and funny film that stays with you long after it ends .",
@@ -24,6 +25,9 @@ class Flags:
     vocabulary_size: int = config.setting(4096, "pieces of the vocabulary that is learned")
     pretraining_time: str = config.setting("2m", "how long the tiny model is pretrained, whatever the machine: 90s, 2m")
     epochs: float = config.setting(3.0, "passes over the sentences in each of the three fine-tunings")
+
+    def __post_init__(self):
+        seconds_of("pretraining_time", self.pretraining_time)
 
 
 class Stations:
@@ -42,6 +46,9 @@ class Stations:
 
 def pretrain(flags, folder):
     """Vocabulary, records and a short pretraining run of the tiny preset."""
+    pretraining = config.with_overrides(config.preset("tiny"), [
+        f"time_budget={flags.pretraining_time}", "log_steps=50", "evaluation_steps=1000", "checkpoint_steps=200",
+        "optimizer.warmup_steps=50"])
     stations = Stations()
     reviews = sample_data.movie_reviews("train")
     vocabulary = stations.run(
@@ -50,10 +57,7 @@ def pretrain(flags, folder):
     vocabulary.save(folder / "vocabulary")
     stations.run("Build pretraining records", electra_tf.build_pretraining_data, [reviews], vocabulary=vocabulary,
                  sequence_length=64, output=folder / "records", workers=2)
-    settings = config.with_overrides(config.preset("tiny"), [
-        f"time_budget={flags.pretraining_time}", "log_steps=50", "evaluation_steps=1000", "checkpoint_steps=200",
-        "optimizer.warmup_steps=50"])
-    result = stations.run("Pretrain a tiny ELECTRA", electra_tf.pretrain, settings, data=folder / "records",
+    result = stations.run("Pretrain a tiny ELECTRA", electra_tf.pretrain, pretraining, data=folder / "records",
                           output=folder / "pretraining")
     return result, stations
 

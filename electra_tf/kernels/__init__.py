@@ -1,6 +1,6 @@
 """Fused CPU operations; everything that they do, TensorFlow's own operations do too, in more passes.
 
-    with kernels.used(kernels.can_be_used("bfloat16")):
+    with kernels.used(kernels.fit(model)):
         ...                         # layers called here take the operations of kernels.operations
 
 No model that leaves the process holds one of them: outside `used` every layer is plain TensorFlow.

@@ -15,7 +15,7 @@ from electra_tf.serving.saved_model import export_saved_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from tests.serving.conftest import LABELS, SEQUENCE_LENGTH
 
-# Batches of other lengths take other products, whose float32 sums differ by a few units of the last place.
+# `predict` and an export add up float32 in other orders, which differ by a few units of the last place.
 TOLERANCE = 1e-5
 TEXTS = ["a good film!", "", "the plot was dull and the film was very awful and bad", "\x00 ", "🎬 [CLS] 影"]
 
