@@ -12,7 +12,13 @@ from electra_tf.convert.vocabularies import is_cased
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, require_new_or_empty
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
-from electra_tf.model.model_folder import SHIPPED_MODELS, assign_weights, load_model_folder, save_model_folder
+from electra_tf.model.model_folder import (
+    SHIPPED_MODELS,
+    WEIGHTS_DTYPES,
+    assign_weights,
+    load_model_folder,
+    save_model_folder,
+)
 from electra_tf.text.vocabulary import TextSettings, Vocabulary, read_pieces
 
 FORMATS = (OURS, *FOREIGN)
@@ -37,7 +43,7 @@ class Conversion:
 
 
 def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_heads=None, extend_vocabulary=None,
-                       max_positions=None, position_extension="copy"):
+                       max_positions=None, position_extension="copy", weights_dtype="float32"):
     """Reads a checkpoint, whose format is recognised by its content, and writes it in another format.
 
     Every variable of the source finds its place, or the error names it; what is left out on purpose is told.
@@ -55,6 +61,7 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
             the mean of the rows that it consisted of.
         max_positions: longest input of the result, more than now; None leaves it.
         position_extension: "copy" or "interpolation", how the rows for it are made; see `longer_table`.
+        weights_dtype: "float32", or "float16" for a file of half the size; of folders of electra_tf alone.
 
     Returns:
         Conversion.
@@ -68,6 +75,11 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
         raise InputError(f"to={to!r} is not known; choose one of {', '.join(FORMATS)}.")
     if part not in (None, *PARTS):
         raise InputError(f"part={part!r} is not known; choose one of {', '.join(PARTS)}.")
+    if weights_dtype not in WEIGHTS_DTYPES:
+        raise InputError(f"weights_dtype={weights_dtype!r} is not known; choose one of {', '.join(WEIGHTS_DTYPES)}.")
+    if to != OURS and weights_dtype != "float32":
+        raise InputError(f"weights_dtype={weights_dtype!r} is for folders of electra_tf, not for to={to!r}; leave it "
+                         f"out.")
     require_new_or_empty(output)
     form, models = _read(source)
     told = [sentence for model in models[:1] for sentence in model.told]
@@ -91,12 +103,12 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
     output, folders = pathlib.Path(output), {}
     with new_folder(output) as temporary:
         if to == ORIGINAL or len(models) == 1:
-            told += _write(temporary, models, to)
+            told += _write(temporary, models, to, weights_dtype)
             folders = {model.kind: output for model in models}
         else:
             for model in models:
                 (temporary / model.kind).mkdir()
-                told += _write(temporary / model.kind, [model], to)
+                told += _write(temporary / model.kind, [model], to, weights_dtype)
                 folders[model.kind] = output / model.kind
     return Conversion(form, folders, tuple(dict.fromkeys(told)))
 
@@ -116,7 +128,7 @@ def _read(source):
     return OURS, [load_model_folder(source)]
 
 
-def _write(folder, models, to):
+def _write(folder, models, to, weights_dtype):
     """Fills a folder that is itself still under a temporary name; returns sentences."""
     if to != OURS:
         told = write_foreign(folder, models, to)
@@ -124,7 +136,7 @@ def _write(folder, models, to):
         return (*told, _what_keras_hub_changes(models[0])) if is_exact else told
     (model,) = models
     save_model_folder(folder, kind=model.kind, config=model.config, weights=model.weights, vocabulary=model.vocabulary,
-                      extra=model.extra)
+                      extra=model.extra, weights_dtype=weights_dtype)
     return ()
 
 

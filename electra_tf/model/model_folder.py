@@ -18,6 +18,7 @@ from electra_tf.files import new_folder, sha256_of
 from electra_tf.text.vocabulary import Vocabulary
 
 FORMAT = 1
+WEIGHTS_DTYPES = ("float32", "float16")
 _NETWORKS = ("discriminator", "generator")
 SHIPPED_MODELS = pathlib.Path(__file__).parent.parent / "pretrained"
 
@@ -108,7 +109,7 @@ def assign_weights(variables, arrays, *, new=(), unused=()):
             variable.assign(arrays[name])
 
 
-def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=None):
+def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=None, weights_dtype="float32"):
     """Writes a model folder under a temporary name and renames it; never over other work.
 
     Args:
@@ -118,12 +119,17 @@ def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=N
         weights: name -> keras.Variable or numpy array.
         vocabulary: Vocabulary, or None for a model without text.
         extra: dictionary of plain values.
+        weights_dtype: one of WEIGHTS_DTYPES, of the file; what is read from it is float32 again.
 
     Raises:
-        InputError: the folder exists and holds other work.
+        InputError: the folder exists and holds other work, or a weight is beyond the numbers of `weights_dtype`.
     """
-    arrays = {name: np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight)
-              for name, weight in weights.items()}
+    with np.errstate(over="ignore"):  # told below, by name
+        arrays = {name: np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight, weights_dtype)
+                  for name, weight in weights.items()}
+    if beyond := [name for name, array in arrays.items() if np.isinf(array).any()]:
+        raise InputError(f"{beyond[0]} holds infinite values as {weights_dtype}; write the weights as float32, or "
+                         f"leave out a model that training has spoilt.")
     description = {"format": FORMAT, "kind": kind, "model": to_dict(config), "extra": extra or {}}
     if vocabulary is not None:
         description["vocabulary_hash"] = vocabulary.hash
@@ -167,7 +173,8 @@ def load_model_folder(folder, *, network="discriminator"):
         raise InputError(f"{path / 'vocabulary'} is not the vocabulary that this model was trained with: its hash is "
                          f"{vocabulary.hash[:12]}, config.json names {str(description.get('vocabulary_hash'))[:12]}.")
     try:
-        weights = safetensors.numpy.load_file(path / "model.safetensors")
+        weights = {name: array.astype(np.float32, copy=False)
+                   for name, array in safetensors.numpy.load_file(path / "model.safetensors").items()}
     except FileNotFoundError:
         raise InputError(f"{path} has no model.safetensors; the folder is not complete.") from None
     except safetensors.SafetensorError as error:
