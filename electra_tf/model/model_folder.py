@@ -135,7 +135,8 @@ def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=N
         description["vocabulary_hash"] = vocabulary.hash
     with new_folder(folder) as temporary:
         (temporary / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-        safetensors.numpy.save_file(arrays, temporary / "model.safetensors")
+        # Not save_file: its files can be read by nobody but their owner, and a server runs as somebody else.
+        (temporary / "model.safetensors").write_bytes(safetensors.numpy.save(arrays))
         if vocabulary is not None:
             vocabulary.save(temporary / "vocabulary")
 

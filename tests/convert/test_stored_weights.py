@@ -41,3 +41,10 @@ def test_weights_that_float16_cannot_hold_are_named_and_nothing_is_written(tmp_p
         save_model_folder(tmp_path / "out", kind=model.kind, config=model.config, weights=weights,
                           vocabulary=model.vocabulary, weights_dtype="float16")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_folder_can_be_read_by_the_user_that_a_server_runs_as(tmp_path):
+    convert_checkpoint(folder_of("discriminator"), tmp_path / "model", to="electra_tf")
+    (tmp_path / "plain").touch()
+    expected = (tmp_path / "plain").stat().st_mode  # what the umask of this process leaves
+    assert {path.stat().st_mode for path in (tmp_path / "model").rglob("*") if path.is_file()} == {expected}

@@ -1,13 +1,15 @@
 import numpy as np
+import pytest
 
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.model.model_folder import SHIPPED_MODELS, load_model_folder
 
 
-def test_the_shipped_english_model_loads_by_name_with_its_vocabulary():
-    encoder = ElectraEncoder.from_preset("tiny_en")
+@pytest.mark.parametrize(["name", "pieces"], [("tiny_en", 8192), ("tiny_wiki_en", 16384)])
+def test_a_shipped_english_model_loads_by_name_with_its_vocabulary(name, pieces):
+    encoder = ElectraEncoder.from_preset(name)
     vocabulary = encoder.vocabulary
-    assert vocabulary.size == encoder.config.vocabulary_size == 8192 and "film" in vocabulary
+    assert vocabulary.size == encoder.config.vocabulary_size == pieces and "film" in vocabulary
     token_ids = np.array([[vocabulary.cls_id, vocabulary.id_of("film"), vocabulary.sep_id]])
     assert encoder(token_ids).shape == (1, 3, encoder.config.hidden_size)
 
