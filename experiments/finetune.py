@@ -25,8 +25,8 @@ class JobFlags(Trials):
     model folder for export and prediction, result.json, and the log and the predictions of each trial.
     """
 
-    model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en or "
-                              "tiny_wiki_en; or a preset, such as small, which starts from random weights")
+    model: str = job.required("model folder, of ours or another program, folder of a run, or a shipped name: tiny_en "
+                              "or tiny_wiki_en; or a preset, such as small, which starts from random weights")
     output: str = job.required("folder of the run")
     task: str = config.setting("text_classification", f"one of {', '.join(TASKS)}, or glue/ and one of "
                                                       f"{', '.join(GLUE)}")
