@@ -5,6 +5,7 @@ import threading
 
 from electra_tf.errors import InputError
 from electra_tf.serving.ids_network import save_ids_network
+from electra_tf.serving.request_batches import SHORT_LENGTHS
 
 try:
     import openvino
@@ -37,16 +38,31 @@ def start(network, weights, *, precision):
     if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise InputError("precision='bfloat16': OpenVINO finds no bfloat16 instructions in this processor; take "
                          "float32.")
+    # Without a hint OpenVINO takes bfloat16 by itself where the processor has it.
+    settings = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
     with tempfile.TemporaryDirectory() as folder:
         save_ids_network(network, weights, folder)
-        # Without a hint OpenVINO takes bfloat16 by itself where the processor has it.
-        compiled = core.compile_model(core.read_model(folder), "CPU", {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"})
+        model = core.read_model(folder)
+        compiled = core.compile_model(model, "CPU", settings)
     busy = threading.Lock()  # a compiled model has one set of buffers
     names = [output.any_name for output in compiled.outputs]
+    programs = {}
+
+    def program_for(shape):
+        """The program of any shape; of a short row the one of just that shape, compiled when the first such row comes.
+
+        A new length costs a program of any shape a millisecond, as much as half of a sentence (benchmarks/NOTES.md).
+        """
+        if len(shape) != 2 or shape[0] != 1 or shape[1] not in SHORT_LENGTHS:
+            return compiled
+        if shape not in programs:
+            fixed = model.clone()
+            fixed.reshape({inputs.any_name: list(shape) for inputs in fixed.inputs})
+            programs[shape] = core.compile_model(fixed, "CPU", settings)
+        return programs[shape]
 
     def run(features):
         with busy:
-            outputs = compiled(features)
+            outputs = program_for(next(iter(features.values())).shape)(features)
             return {name: outputs[place] for place, name in enumerate(names)}
     return run

@@ -1,4 +1,5 @@
-"""Which rows of a request are computed together: rows of similar length, where that is cheaper than one more call."""
+"""Which rows of a request are computed together: rows of similar length, where that is cheaper than one more call; and
+how long a single short row is made, so that an engine can have a program of just that shape."""
 
 import numpy as np
 
@@ -6,6 +7,8 @@ from electra_tf.tasks.text_batches import rounded_up
 
 # What a call of a network costs by itself, in pieces of padding that take as long (benchmarks/NOTES.md).
 _PIECES_OF_A_CALL = 64
+# Few, because each may be a program with its own copy of the weights (openvino_engine.py).
+SHORT_LENGTHS = (16, 32, 48, 64)
 
 
 def batches_by_length(lengths, *, most_rows):
@@ -31,3 +34,22 @@ def batches_by_length(lengths, *, most_rows):
             batches.append(order[begin:place])
             begin = place
     return [*batches, order[begin:]]
+
+
+def with_short_length(features, *, longest):
+    """A single row padded to the next of SHORT_LENGTHS; several rows, and what is longer, as they are.
+
+    Args:
+        features: dict of int32 [rows, length], as `EncodedTexts.batch` gives them.
+        longest: pieces that the model takes; a row is never made longer.
+
+    Returns:
+        Dict of int32 [rows, length].
+
+    >>> with_short_length({"token_ids": np.ones((1, 8), np.int32)}, longest=128)["token_ids"].shape   # (1, 16)
+    """
+    rows, length = next(iter(features.values())).shape
+    target = next((short for short in SHORT_LENGTHS if short >= length), longest + 1)
+    if rows != 1 or target > longest:
+        return features
+    return {name: np.pad(values, ((0, 0), (0, target - length))) for name, values in features.items()}

@@ -7,9 +7,9 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once this is imported
 
 from electra_tf.serving.answer_difference import largest_answer_difference
-from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
+from electra_tf.serving.engines import OPENVINO, choose_engine, start_engine, tensorflow_engine
 from electra_tf.serving.ids_network import served_numbers
-from electra_tf.serving.request_batches import batches_by_length
+from electra_tf.serving.request_batches import batches_by_length, with_short_length
 from electra_tf.serving.samples import sample_texts
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, TEXT_INPUTS
 from electra_tf.tasks.long_texts import pooled
@@ -121,7 +121,11 @@ class TunedTextModel:
     def _outputs(self, encoded):
         """float32 [rows, members, outputs], from short rows to long ones, so that few are padded."""
         batches = batches_by_length(encoded.lengths, most_rows=_BATCH_SIZE)
-        outputs = [self._run(encoded.batch(rows, batch_size=len(rows)))[_LOGITS] for rows in batches]
+        features = [encoded.batch(rows, batch_size=len(rows)) for rows in batches]
+        if self.engine.name == OPENVINO:
+            longest = self._model.preprocessor.sequence_length
+            features = [with_short_length(batch, longest=longest) for batch in features]
+        outputs = [self._run(batch)[_LOGITS] for batch in features]
         return np.concatenate(outputs)[np.argsort(np.concatenate(batches))]
 
     def _numbers(self, outputs):

@@ -44,6 +44,18 @@ MODELS = {
         made(ElectraTextClassifier, seed=seed, labels=LABELS, long_text="max", pairs=True) for seed in (1, 2, 3)])}
 
 
+def test_short_single_texts_of_every_length_are_answered_as_by_keras(engine, tmp_path):
+    """OpenVINO has programs of their own for them."""
+    model = ElectraTextClassifier(ElectraEncoder(tiny_config(max_positions=80)), labels=LABELS,
+                                  preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=80))
+    scatter_weights(model, seed=1)
+    model.save_to_preset(tmp_path / "model")
+    predictor = Predictor(tmp_path / "model", engine=engine)
+    texts = ["film " * words for words in (1, 13, 14, 15, 30, 45, 62, 63, 78, 200, 3)]
+    found = [list(predictor.predict([text])[0].probabilities.values()) for text in texts]
+    np.testing.assert_allclose(found, model.predict(texts, verbose=0), atol=2e-5)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_texts_are_answered_as_by_keras(name, engine, tmp_path):
     model = MODELS[name]()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from electra_tf.serving.request_batches import batches_by_length
+from electra_tf.serving.request_batches import batches_by_length, with_short_length
 
 
 def padded_pieces(lengths, batches):
@@ -33,3 +33,15 @@ def test_calls_and_padding_together_are_fewer_than_with_one_batch():
     lengths = np.random.default_rng(1).integers(5, 60, 32)
     batches = batches_by_length(lengths, most_rows=64)
     assert padded_pieces(lengths, batches) + 64 * len(batches) < 0.9 * padded_pieces(lengths, [np.arange(32)])
+
+
+@pytest.mark.parametrize(["rows", "length", "longest", "padded"], [
+    (1, 8, 128, 16), (1, 16, 128, 16), (1, 40, 128, 48), (1, 64, 128, 64), (1, 72, 128, 72), (2, 8, 128, 8),
+    (1, 8, 12, 8), (1, 40, 44, 40)])
+def test_a_single_short_row_is_padded_to_one_of_few_lengths_but_not_beyond_what_the_model_takes(
+        rows, length, longest, padded):
+    features = {name: np.ones((rows, length), np.int32) for name in ("token_ids", "padding_mask")}
+    found = with_short_length(features, longest=longest)
+    for values in found.values():
+        assert values.shape == (rows, padded) and values.dtype == np.int32
+        assert values[:, :length].all() and not values[:, length:].any()
