@@ -127,9 +127,9 @@ def save_model_folder(folder, *, kind, config, weights, vocabulary=None, extra=N
     with np.errstate(over="ignore"):  # told below, by name
         arrays = {name: np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight, weights_dtype)
                   for name, weight in weights.items()}
-    if beyond := [name for name, array in arrays.items() if np.isinf(array).any()]:
-        raise InputError(f"{beyond[0]} holds infinite values as {weights_dtype}; write the weights as float32, or "
-                         f"leave out a model that training has spoilt.")
+    if weights_dtype == "float16" and (beyond := [name for name, array in arrays.items() if np.isinf(array).any()]):
+        raise InputError(f"{beyond[0]} holds numbers beyond 65,504, which float16 does not have; write the weights as "
+                         f"float32.")
     description = {"format": FORMAT, "kind": kind, "model": to_dict(config), "extra": extra or {}}
     if vocabulary is not None:
         description["vocabulary_hash"] = vocabulary.hash

@@ -37,7 +37,7 @@ def test_weights_that_float16_cannot_hold_are_named_and_nothing_is_written(tmp_p
     model = load_model_folder(folder_of("discriminator"))
     name = "encoder/embeddings/position_embeddings"
     weights = model.weights | {name: np.full_like(model.weights[name], 7e4)}
-    with pytest.raises(InputError, match=f"{name} holds infinite values as float16"):
+    with pytest.raises(InputError, match=f"{name} holds numbers beyond 65,504"):
         save_model_folder(tmp_path / "out", kind=model.kind, config=model.config, weights=weights,
                           vocabulary=model.vocabulary, weights_dtype="float16")
     assert not (tmp_path / "out").exists()
