@@ -26,12 +26,14 @@ class Engine:
         precision: "float32" or "bfloat16".
         largest_difference: the largest difference of a probability (a regressor's output, its range taken as 1) from
             Keras in float32 that was found on sample inputs.
+        single_row_lengths: to which a single row is worth padding, because it has a program of just that length.
     """
 
     name: str
     version: str
     precision: str
     largest_difference: float
+    single_row_lengths: tuple = ()
 
     def __str__(self):
         within = f", within {self.largest_difference:.1e} of Keras in float32 on sample inputs"
@@ -126,4 +128,4 @@ def start_engine(outputs, weights, *, engine, precision, samples, difference, ra
         raise InputError(f"engine={name!r} in {precision} differs from Keras by {largest:.1e} on sample inputs, more "
                          f"than {LARGEST_DIFFERENCES[precision]:.0e}; take engine='tensorflow'"
                          f"{' or precision=' + repr(FLOAT32) if precision != FLOAT32 else ''}.")
-    return run, Engine(name, module.version(), precision, largest)
+    return run, Engine(name, module.version(), precision, largest, module.SINGLE_ROW_LENGTHS)

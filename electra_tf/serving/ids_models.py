@@ -8,7 +8,7 @@ from electra_tf.errors import InputError
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
 from electra_tf.serving.ids_network import served_outputs_of_ids
-from electra_tf.serving.request_batches import batches_by_length
+from electra_tf.serving.request_batches import batches_by_length, with_short_length
 from electra_tf.serving.samples import sample_features
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices, encode_choices
@@ -83,10 +83,11 @@ class TunedIdsModel:
         choose_engine(engine, precision)  # before the work of loading
         model = load_task_model(folder)
         self.takes_pairs, self.takes_choices = _what_it_takes(model.KIND)
+        self._longest = model.preprocessor.sequence_length
         self._answer = _READERS[model.KIND](
-            Tokenizer(model.preprocessor.vocabulary), model.preprocessor.sequence_length, model.head_settings())
+            Tokenizer(model.preprocessor.vocabulary), self._longest, model.head_settings())
         samples = sample_features(model)
-        self._run, self.engine = start_engine(
+        self._network, self.engine = start_engine(
             served_outputs_of_ids(model), model.weights, engine=engine, precision=precision,
             difference=largest_answer_difference, rank=model.feature_rank,
             samples=[samples, {name: values[:1] for name, values in samples.items()}])
@@ -94,6 +95,10 @@ class TunedIdsModel:
     def __call__(self, texts):
         """The answers that the Keras model gives: list of TaggedText, QuestionAnswer or Choice."""
         return self._answer(texts, lambda encoded: _outputs(self._run, encoded))
+
+    def _run(self, features):
+        return self._network(with_short_length(
+            features, lengths=self.engine.single_row_lengths, longest=self._longest))
 
 
 class ExportedIdsModel:

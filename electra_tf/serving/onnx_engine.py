@@ -9,6 +9,7 @@ try:
 except ImportError:  # optional; engines.py says how to install them
     onnxruntime = None
 
+SINGLE_ROW_LENGTHS = ()  # all lengths are the same to it
 _OPSET = 18
 _PROVIDERS = ["CPUExecutionProvider"]
 

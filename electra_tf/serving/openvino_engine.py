@@ -5,13 +5,14 @@ import threading
 
 from electra_tf.errors import InputError
 from electra_tf.serving.ids_network import save_ids_network
-from electra_tf.serving.request_batches import SHORT_LENGTHS
 
 try:
     import openvino
 except ImportError:  # optional; engines.py says how to install it
     openvino = None
 
+# A single row of one of these lengths has a program of its own. Few, because each has its own copy of the weights.
+SINGLE_ROW_LENGTHS = (16, 32, 48, 64)
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
@@ -53,7 +54,7 @@ def start(network, weights, *, precision):
 
         A new length costs a program of any shape a millisecond, as much as half of a sentence (benchmarks/NOTES.md).
         """
-        if len(shape) != 2 or shape[0] != 1 or shape[1] not in SHORT_LENGTHS:
+        if len(shape) != 2 or shape[0] != 1 or shape[1] not in SINGLE_ROW_LENGTHS:
             return compiled
         if shape not in programs:
             fixed = model.clone()

@@ -7,8 +7,6 @@ from electra_tf.tasks.text_batches import rounded_up
 
 # What a call of a network costs by itself, in pieces of padding that take as long (benchmarks/NOTES.md).
 _PIECES_OF_A_CALL = 64
-# Few, because each may be a program with its own copy of the weights (openvino_engine.py).
-SHORT_LENGTHS = (16, 32, 48, 64)
 
 
 def batches_by_length(lengths, *, most_rows):
@@ -36,20 +34,22 @@ def batches_by_length(lengths, *, most_rows):
     return [*batches, order[begin:]]
 
 
-def with_short_length(features, *, longest):
-    """A single row padded to the next of SHORT_LENGTHS; several rows, and what is longer, as they are.
+def with_short_length(features, *, lengths, longest):
+    """A single row padded to the next of some lengths; several rows, and what is longer, as they are.
 
     Args:
-        features: dict of int32 [rows, length], as `EncodedTexts.batch` gives them.
+        features: dict of int32 [rows, length], as `EncodedTexts.batch` gives them; with choices, [rows, choices,
+            length], they stay as they are.
+        lengths: `Engine.single_row_lengths`, from short to long; () for an engine to which all lengths are the same.
         longest: pieces that the model takes; a row is never made longer.
 
     Returns:
         Dict of int32 [rows, length].
 
-    >>> with_short_length({"token_ids": np.ones((1, 8), np.int32)}, longest=128)["token_ids"].shape   # (1, 16)
+    >>> with_short_length({"token_ids": np.ones((1, 8), np.int32)}, lengths=(16, 32), longest=128)   # of 16 pieces
     """
-    rows, length = next(iter(features.values())).shape
-    target = next((short for short in SHORT_LENGTHS if short >= length), longest + 1)
-    if rows != 1 or target > longest:
+    *rows, length = next(iter(features.values())).shape
+    target = next((short for short in lengths if short >= length), longest + 1)
+    if rows != [1] or target > longest:
         return features
     return {name: np.pad(values, ((0, 0), (0, target - length))) for name, values in features.items()}

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - the ops in an exported graph exist once this is imported
 
 from electra_tf.serving.answer_difference import largest_answer_difference
-from electra_tf.serving.engines import OPENVINO, choose_engine, start_engine, tensorflow_engine
+from electra_tf.serving.engines import choose_engine, start_engine, tensorflow_engine
 from electra_tf.serving.ids_network import served_numbers
 from electra_tf.serving.request_batches import batches_by_length, with_short_length
 from electra_tf.serving.samples import sample_texts
@@ -92,7 +92,7 @@ class TunedTextModel:
         def outputs(*features):
             return {_LOGITS: tf.stack([member(*features, training=False) for member in members], axis=1)}
         samples, _ = self._rows(text_columns(sample_texts(self._model), pairs=self.takes_pairs))
-        self._run, self.engine = start_engine(
+        self._network, self.engine = start_engine(
             outputs, self._model.weights, engine=engine, precision=precision, difference=self._difference,
             samples=[samples.batch(rows, batch_size=len(rows)) for rows in
                      (*batches_by_length(samples.lengths, most_rows=_BATCH_SIZE), np.arange(1))])
@@ -121,11 +121,9 @@ class TunedTextModel:
     def _outputs(self, encoded):
         """float32 [rows, members, outputs], from short rows to long ones, so that few are padded."""
         batches = batches_by_length(encoded.lengths, most_rows=_BATCH_SIZE)
-        features = [encoded.batch(rows, batch_size=len(rows)) for rows in batches]
-        if self.engine.name == OPENVINO:
-            longest = self._model.preprocessor.sequence_length
-            features = [with_short_length(batch, longest=longest) for batch in features]
-        outputs = [self._run(batch)[_LOGITS] for batch in features]
+        outputs = [self._network(with_short_length(
+            encoded.batch(rows, batch_size=len(rows)), lengths=self.engine.single_row_lengths,
+            longest=self._model.preprocessor.sequence_length))[_LOGITS] for rows in batches]
         return np.concatenate(outputs)[np.argsort(np.concatenate(batches))]
 
     def _numbers(self, outputs):

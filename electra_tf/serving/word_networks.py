@@ -8,6 +8,7 @@ import tensorflow as tf
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
 from electra_tf.serving.answer_difference import largest_answer_difference
 from electra_tf.serving.engines import choose_engine, start_engine
+from electra_tf.serving.request_batches import with_short_length
 from electra_tf.serving.samples import SAMPLE_TEXTS
 from electra_tf.tasks.text_batches import rows_of_ids
 from electra_tf.text.tokenizer import Tokenizer
@@ -135,7 +136,9 @@ class ReplacedWordFinder:
 
     def _judge_batch(self, texts):
         rows = [self._tokenizer(text) for text in texts]
-        outputs = self._judge(self._features([row.token_ids for row in rows]))
+        outputs = self._judge(with_short_length(
+            self._features([row.token_ids for row in rows]), lengths=self.engine.single_row_lengths,
+            longest=self._length))
         probabilities = outputs["probabilities"][:, 1:]  # without [CLS]
         return [JudgedWords(_words(text, tokens, row[:self._length - 2]), len(tokens.pieces) > self._length - 2)
                 for text, tokens, row in zip(texts, rows, probabilities, strict=True)]

@@ -79,6 +79,22 @@ def test_auto_gives_the_engine_the_network_and_its_numbers_are_the_answer(name, 
     assert len(calls) > calls_of_samples == 2
 
 
+@pytest.mark.parametrize("name", ["tagger", "plain tagger", "joint ends", "independent ends"])
+def test_a_single_text_is_padded_to_a_length_that_the_engine_has_a_program_for(name, monkeypatch, saved):
+    model, texts, folder = saved(name)
+    pretend_installed(monkeypatch, "openvino")
+    shapes = []
+
+    def start(network, weights, *, precision):
+        run = start_as_keras(network, weights, precision=precision)
+        return lambda features: shapes.append(features["token_ids"].shape) or run(features)
+    monkeypatch.setattr(openvino_engine, "start", start)
+    predictor = Predictor(folder)
+    for one in (["fine"], [""]) if texts is TEXTS else ([("bad", "a film")], [("", "")]):
+        check_answers(predictor.predict(one), answers_of_keras(model, one), tolerance=1e-5)
+        assert shapes[-1] == (1, 16)
+
+
 @pytest.mark.parametrize("name, output, place", [
     ("tagger", "probabilities", np.s_[..., 0]), ("choice", "probabilities", np.s_[..., 0]),
     ("joint ends", "start_scores", np.s_[..., 0]), ("independent ends", "no_answer", np.s_[:])])

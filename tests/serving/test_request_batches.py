@@ -41,7 +41,13 @@ def test_calls_and_padding_together_are_fewer_than_with_one_batch():
 def test_a_single_short_row_is_padded_to_one_of_few_lengths_but_not_beyond_what_the_model_takes(
         rows, length, longest, padded):
     features = {name: np.ones((rows, length), np.int32) for name in ("token_ids", "padding_mask")}
-    found = with_short_length(features, longest=longest)
+    found = with_short_length(features, lengths=(16, 32, 48, 64), longest=longest)
     for values in found.values():
         assert values.shape == (rows, padded) and values.dtype == np.int32
         assert values[:, :length].all() and not values[:, length:].any()
+
+
+@pytest.mark.parametrize(["shape", "lengths"], [((1, 8), ()), ((1, 2, 8), (16,))])
+def test_a_single_row_stays_as_it_is_for_an_engine_without_such_lengths_and_with_choices(shape, lengths):
+    features = {"token_ids": np.ones(shape, np.int32)}
+    assert with_short_length(features, lengths=lengths, longest=128) is features

@@ -80,7 +80,10 @@ def _candidates(beams, windows, rows, max_answer_length):
     ends = beams.end_positions[rows]
     scores = beams.start_scores[rows][:, :, None] + beams.end_scores[rows]
     first, last = (values[rows][:, None, None] for values in (windows.first_places, windows.lengths - 2))
-    is_best = np.take_along_axis(windows.is_best_window[rows], beams.start_positions[rows], axis=1)[:, :, None]
+    is_best = windows.is_best_window[rows]
+    # A place that the engine's padding added lies behind `last`, whatever is looked up for it.
+    within = np.minimum(beams.start_positions[rows], is_best.shape[1] - 1)
+    is_best = np.take_along_axis(is_best, within, axis=1)[:, :, None]
     is_answer = (np.isfinite(scores) & is_best & (starts >= first) & (ends >= starts) & (ends <= last)
                  & (ends - starts < max_answer_length))
     shift = np.broadcast_to(windows.first_pieces[rows][:, None, None] - first, shape)[is_answer]
