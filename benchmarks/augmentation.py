@@ -86,10 +86,12 @@ def run_row(name, bench):
     >>> run_row("1-deletion", Bench(work=pathlib.Path("work")))["row"]["test accuracy, %"]
     """
     what, settings = AUGMENTATIONS[name]
+    command = "python benchmarks/augmentation.py WORK"
     if settings.get("new_tokens") == "generator":
         if bench.generator is None:
             return None
         settings = {**settings, "generator": str(bench.generator)}
+        command += " --generator=WORK/generator"
     config = replace(bench.config, augmentation=AugmentationConfig(**settings))
     path = bench.results / f"augmentation-{name}.json"
     done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"trials": {}}
@@ -99,7 +101,7 @@ def run_row(name, bench):
             done = {"table": "augmentation",
                     "row": {"augmentation": what,
                             "test accuracy, %": [100 * trial["test accuracy"] for trial in trials.values()]},
-                    "command": "python benchmarks/augmentation.py WORK", "machine": "2 shared CPU cores",
+                    "command": command, "machine": "2 shared CPU cores",
                     "commit": versions().get("git_commit"), "trials": trials}
             write_json_atomically(path, done)
     return done
