@@ -56,6 +56,14 @@ def rates(results):
             for column, value in result["row"].items() if column.endswith("MB/s")}
 
 
+def without_command(result):
+    """A result without the command that wrote it into a folder that is gone.
+
+    >>> without_command({"row": {}, "command": "python ..."})   # {'row': {}}
+    """
+    return {name: value for name, value in result.items() if name != "command"}
+
+
 def shown(value):
     """A cell: 4.0-4.5 for a list of runs.
 
@@ -75,7 +83,7 @@ def main():
         for script, arguments in jobs(options.data, megabytes=options.megabytes, runs=options.runs):
             command = [sys.executable, ROOT / "benchmarks" / script, *arguments, f"--results={folder}"]
             subprocess.run(command, check=True, stdout=sys.stderr)
-        results = {path.stem: json.loads(path.read_text(encoding="utf-8"))
+        results = {path.stem: without_command(json.loads(path.read_text(encoding="utf-8")))
                    for path in sorted(pathlib.Path(folder).glob("*.json"))}
     write_json_atomically(options.output, {
         "table": "data", "row": rates(results), "command": "python " + shlex.join(sys.argv),

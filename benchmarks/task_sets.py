@@ -1,7 +1,7 @@
 """The labelled sets of the results table: capped training sets, rows that choose the weights, rows that are scored.
 
 Where a set's test rows have labels they are scored and its development rows choose; where not, its development rows are
-scored and the last training rows choose. Every cap is in the name of the row.
+scored and the last training rows choose. The names say which rows are scored, and what of the texts is left out.
 """
 
 import dataclasses
@@ -132,37 +132,38 @@ _CONLL = "tagging/conll2003/eng"
 _EWT = "tagging/ud_english_ewt/en_ewt-ud"
 _ZH = "classification_zh/chnsenticorp"
 TASK_SETS = {
-    "cola": TaskSet("CoLA, Matthews", "en", _ONE, "matthews", _glue("CoLA", ("3",), "1"), 64),
-    "sst2": TaskSet("SST-2, accuracy", "en", _ONE, "accuracy", _glue("SST-2", ("sentence",), "label"), 64),
-    "mrpc": TaskSet("MRPC, accuracy", "en", _TWO, "accuracy", _glue(
+    "cola": TaskSet("CoLA dev, Matthews", "en", _ONE, "matthews", _glue("CoLA", ("3",), "1"), 64),
+    "sst2": TaskSet("SST-2 dev, accuracy", "en", _ONE, "accuracy", _glue("SST-2", ("sentence",), "label"), 64),
+    "mrpc": TaskSet("MRPC test, accuracy", "en", _TWO, "accuracy", _glue(
         "MRPC", ("#1 String", "#2 String"), "Quality", scored="test_labelled.tsv.gz", choosing="dev.tsv")),
-    "stsb": TaskSet("STS-B, Spearman", "en", Regression(_PAIR, "label"), "spearman", _glue("STS-B", _PAIR, "score")),
-    "rte": TaskSet("RTE, accuracy", "en", _TWO, "accuracy", _glue("RTE", _PAIR, "label")),
-    "qnli": TaskSet("QNLI (train constructed), accuracy", "en", _TWO, "accuracy", _glue(
+    "stsb": TaskSet("STS-B dev, Spearman", "en", Regression(_PAIR, "label"), "spearman", _glue(
+        "STS-B", _PAIR, "score")),
+    "rte": TaskSet("RTE dev, accuracy", "en", _TWO, "accuracy", _glue("RTE", _PAIR, "label")),
+    "qnli": TaskSet("QNLI dev (train constructed), accuracy", "en", _TWO, "accuracy", _glue(
         "QNLI", ("question", "sentence"), "label", train="train_constructed.tsv.gz", scored="dev.tsv.gz")),
-    "mnli": TaskSet("MNLI (train: one annotator), accuracy, matched", "en", _TWO, "accuracy", _glue(
+    "mnli": TaskSet("MNLI dev, matched (train: one annotator), accuracy", "en", _TWO, "accuracy", _glue(
         "MNLI", _PAIR, "gold_label", train="dev_mismatched_annotator1.tsv.gz", scored="dev_matched.tsv.gz")),
     "qqp": TaskSet("QQP (split of its dev), accuracy", "en", _TWO, "accuracy", _glue(
         "QQP", ("question1", "question2"), "is_duplicate", train="train_from_dev.tsv.gz",
         scored="dev_from_dev.tsv.gz")),
-    "conll2003": TaskSet("CoNLL-2003 names, F1", "en", TokenClassification(token_column=0, tag_column=3), "f1",
-                         _sentences(f"{_CONLL}.train.gz", f"{_CONLL}.testa.gz", f"{_CONLL}.testb.gz")),
-    "ewt": TaskSet("UD English EWT parts of speech, accuracy", "en", TokenClassification(scheme="plain"), "accuracy",
-                   _sentences(f"{_EWT}-train.conllu.gz", f"{_EWT}-dev.conllu.gz", f"{_EWT}-test.conllu.gz",
+    "conll2003": TaskSet("CoNLL-2003 testb names, F1", "en", TokenClassification(token_column=0, tag_column=3),
+                         "f1", _sentences(f"{_CONLL}.train.gz", f"{_CONLL}.testa.gz", f"{_CONLL}.testb.gz")),
+    "ewt": TaskSet("UD English EWT test parts of speech, accuracy", "en", TokenClassification(scheme="plain"),
+                   "accuracy", _sentences(f"{_EWT}-train.conllu.gz", f"{_EWT}-dev.conllu.gz", f"{_EWT}-test.conllu.gz",
                               suffix="conllu")),
-    "squad": TaskSet("SQuAD 1.1, F1", "en", QuestionAnswering(), "f1", _questions(
+    "squad": TaskSet("SQuAD 1.1 dev, F1", "en", QuestionAnswering(), "f1", _questions(
         "qa/squad1.1/train_subset.json.gz", "qa/squad1.1/dev-v1.1.json.gz"), 256),
     "xquad": TaskSet("XQuAD en (trained on SQuAD 1.1), F1", "en", QuestionAnswering(), "f1", _questions(
         "qa/squad1.1/train_subset.json.gz", "qa/xquad/xquad.en.json.gz"), 256),
-    "imdb": TaskSet("IMDB, accuracy", "en", _ONE, "accuracy", _texts(
+    "imdb": TaskSet("IMDB test, first 128 pieces, accuracy", "en", _ONE, "accuracy", _texts(
         "imdb/train.jsonl.xz", "imdb/test.jsonl.xz", ("text",), "label")),
-    "ag_news": TaskSet("AG News, accuracy", "en", _ONE, "accuracy", _texts(
+    "ag_news": TaskSet("AG News test, without titles, accuracy", "en", _ONE, "accuracy", _texts(
         "ag_news/train_subset.csv.gz", "ag_news/test.csv.gz", ("2",), "0")),
-    "chnsenticorp": TaskSet("ChnSentiCorp, accuracy", "zh", _ONE, "accuracy", _texts(
+    "chnsenticorp": TaskSet("ChnSentiCorp test, accuracy", "zh", _ONE, "accuracy", _texts(
         f"{_ZH}/train.tsv.gz", f"{_ZH}/test.tsv", ("text",), "label", choosing=f"{_ZH}/dev.tsv")),
-    "msra": TaskSet("MSRA names, F1", "zh", TokenClassification(token_column=0, tag_column=1), "f1", _sentences(
+    "msra": TaskSet("MSRA test names, F1", "zh", TokenClassification(token_column=0, tag_column=1), "f1", _sentences(
         "tagging/msra_ner_zh/train_subset.bio.gz", "tagging/msra_ner_zh/dev_subset.bio.gz",
         "tagging/msra_ner_zh/test.bio.gz")),
-    "cmrc": TaskSet("CMRC 2018 (trained on its trial), F1", "zh", QuestionAnswering(answer_scorer="cmrc"), "f1",
+    "cmrc": TaskSet("CMRC 2018 dev (trained on its trial), F1", "zh", QuestionAnswering(answer_scorer="cmrc"), "f1",
                     _questions("qa/cmrc2018/cmrc2018_trial.json.gz", "qa/cmrc2018/cmrc2018_dev.json.gz"), 256),
 }

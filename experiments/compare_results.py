@@ -9,14 +9,15 @@ from experiments import job
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    """Tests whether two fine-tuning runs differ by more than chance on the examples that both answered.
+    """Tests whether two runs, or two tuned models, differ by more than chance on the examples that both answered.
 
     Prints both scores, the difference, 95 % bootstrap intervals over the examples, and the p-value of a paired
     approximate randomization test.
     """
 
     first: str = job.required("folder of a run (all its trials, or all its folds together), of one trial "
-                              "(RUN/trials/SEED), or a predictions.jsonl")
+                              "(RUN/trials/SEED), or an output of evaluate.py; or the result.json or "
+                              "predictions.jsonl in it")
     second: str = job.required("another one, on the same examples and with as many trials")
     metric: str | None = config.setting(None, "accuracy, macro_f1, matthews, micro_f1 (lists), or a number that each "
                                               "prediction has, such as f1; left out, that of the first run")

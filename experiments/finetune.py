@@ -7,7 +7,10 @@ from electra_tf import config
 from electra_tf.tasks.glue import GLUE, glue_data
 from electra_tf.tasks.options import TASKS, Trials
 from experiments import job
-from experiments.task_flags import task_from, with_task_options
+from experiments.task_flags import task_from, with_options, with_task_options
+
+# Of a task of GLUE these are known.
+_COLUMNS = ("text_columns", "label_column")
 
 
 def _named(recipe, model, task):
@@ -52,8 +55,8 @@ def main(flags):
         flags.settings, task=data.task, train=data.train, validation=data.validation, test=data.test,
         model=flags.model, output=flags.output, metric=flags.metric or data.metric, name=flags.task,
         random_weights=flags.random_weights, trials=_trials(flags), vocabulary=flags.vocabulary)
-    if len(result.trials) > 1:
-        entries = config.read_json(result.folder / "result.json")["trials"]
+    entries = config.read_json(result.folder / "result.json")["trials"]
+    if len(entries) > 1:  # several trials, or one that was restarted
         print(electra_tf.trials_table(entries, metric=result.metric))
     for split, numbers in (("validation", result.best.validation), ("test", result.best.test)):
         if numbers is not None:
@@ -74,7 +77,10 @@ def _trials(flags):
 def _data(flags):
     """GlueData, or the flags themselves with the options of their task."""
     if flags.task.startswith("glue/"):
-        return glue_data(flags.task, flags.data_dir, train=flags.train, validation=flags.validation, test=flags.test)
+        data = glue_data(flags.task, flags.data_dir, train=flags.train, validation=flags.validation, test=flags.test,
+                         folds=bool(flags.folds))
+        task = with_options(data.task, flags, TASKS, name=flags.task, known=_COLUMNS)
+        return dataclasses.replace(data, task=task)
     if flags.data_dir:
         raise electra_tf.InputError(f"--data_dir says nothing to --task={flags.task}; give --train and --validation.")
     task = task_from(flags, TASKS)

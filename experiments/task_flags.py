@@ -44,15 +44,37 @@ def task_from(flags, tasks, *, name=None):
     name = flags.task if name is None else name
     if name not in tasks:
         raise unknown_name_error("--task", name, tasks)
+    return tasks[name](**_given(flags, tasks, name, _options(tasks[name], vars(flags))))
+
+
+def with_options(task, flags, tasks, *, name, known):
+    """A task whose columns are known, with what flags say of its other options.
+
+    Args:
+        task: options of one of the tasks.
+        flags, tasks: as for `task_from`.
+        name: what --task calls it.
+        known: names of its options that no flag may change.
+
+    Raises:
+        InputError: an option that it does not have or that is known, or one that does not fit.
+
+    >>> with_options(glue_data("glue/rte").task, flags, TASKS, name="glue/rte", known=["text_columns", "label_column"])
+    """
+    own = [field for field in _options(task, vars(flags)) if field.name not in known]
+    return dataclasses.replace(task, **_given(flags, tasks, name, own))
+
+
+def _given(flags, tasks, name, own):
+    """Dict of the options that flags have a value for; InputError for one that is not among the task's own fields."""
     taken = vars(flags)
     options = {field.name for task in tasks.values() for field in _options(task, taken)}
     given = {option: taken[option] for option in options if taken[option] not in _NOT_GIVEN}
-    own = [field.name for field in _options(tasks[name], taken)]
     for flag in given:
-        if flag not in own:
+        if flag not in {field.name for field in own}:
             raise InputError(f"--{flag} says nothing to --task={name}; its options are "
-                             f"{', '.join(f'--{option}' for option in own)}.")
-    return tasks[name](**given)
+                             f"{', '.join(f'--{field.name}' for field in own)}.")
+    return given
 
 
 def _options(task, names):

@@ -11,7 +11,7 @@ from electra_tf.serving.ids_models import IDS_MODELS, ExportedIdsModel, TunedIds
 from electra_tf.serving.text_models import ExportedTextModel, TunedTextModel
 from electra_tf.serving.word_networks import MaskFiller, ReplacedWordFinder
 from electra_tf.tasks.run_models import model_folder_of
-from electra_tf.tasks.task_models import TEXT_MODELS
+from electra_tf.tasks.task_models import TEXT_MODELS, tuned_kind
 from electra_tf.text.vocabulary import MASK
 
 
@@ -84,7 +84,7 @@ def _answerer(model, *, sequence_length, top_k, engine, precision):
         fill = MaskFiller(folder / "generator", sequence_length=sequence_length, top_k=top_k)
         return _Answerer(lambda texts: _fill_or_find(texts, fill, find), find.engine)
     folder = model_folder_of(folder)
-    kind = load_model_folder(folder).kind
+    kind = tuned_kind(load_model_folder(folder))
     if kind in TEXT_MODELS:
         tuned = TunedTextModel(folder, **chosen)
         return _Answerer(tuned, tuned.engine, tuned.takes_pairs)

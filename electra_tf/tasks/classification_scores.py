@@ -38,6 +38,11 @@ class ClassificationScores:
         """The harmonic mean of both, float [labels]."""
         return ratio(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
 
+    def per_class(self, names):
+        """`scores_by_name` of the labels, whose names are given in the order of the matrix."""
+        return scores_by_name(names, self.precision_of_labels, self.recall_of_labels, self.f1_of_labels,
+                              support=self.confusion.sum(axis=1))
+
     @property
     def matthews(self):
         """Matthews' correlation coefficient for any number of labels (Gorodkin's R_K, 2004); 0 for a constant guess."""
@@ -82,6 +87,24 @@ def classification_scores(labels, predictions, *, num_labels):
     """
     confusion = np.bincount(np.asarray(labels) * num_labels + np.asarray(predictions), minlength=num_labels ** 2)
     return ClassificationScores(confusion.reshape(num_labels, num_labels))
+
+
+def scores_by_name(names, precision, recall, f1, *, support):
+    """What result.json says of each label.
+
+    Args:
+        names: of the labels.
+        precision, recall, f1: floats [labels].
+        support: ints [labels], how many examples have the label.
+
+    Returns:
+        Dict of name -> dict of precision, recall, f1 and support, ready for JSON.
+
+    >>> scores_by_name(["neg"], np.ones(1), np.ones(1), np.ones(1), support=np.array([7]))["neg"]["support"]   # 7
+    """
+    columns = {"precision": precision, "recall": recall, "f1": f1, "support": support}
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return {name: dict(zip(columns, row, strict=True)) for name, row in zip(names, rows, strict=True)}
 
 
 def ratio(numerator, denominator):

@@ -24,7 +24,8 @@ class ClassificationTask(FineTuningTask):
 
     def new_model(self, folder, *, train, config, load_weights):
         return ElectraTextClassifier.from_preset(
-            folder, labels=label_names(train.labels), sequence_length=config.sequence_length,
+            folder, labels=label_names(train.labels, source=train.source, where=train.where),
+            sequence_length=config.sequence_length,
             pairs=len(self.options.text_columns) == 2, dropout=config.dropout, load_weights=load_weights,
             long_text=self.options.long_text, stride=self.options.stride,
             dtype=dtype_policy(config.precision))

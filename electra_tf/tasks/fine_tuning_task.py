@@ -73,6 +73,9 @@ class FineTuningTask:
         """Scores of a model's answers."""
         raise NotImplementedError
 
+    def unsettle(self, model):
+        """Forgets what `settle` has chosen, or what an earlier task has."""
+
     def settle(self, model, examples):
         """Chooses on the validation set, after training, what training leaves open, such as a threshold."""
 

@@ -9,7 +9,6 @@ from electra_tf.config import to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.classification_task import ClassificationTask
-from electra_tf.tasks.ensemble import MEMBERS
 from electra_tf.tasks.multi_label_task import MultiLabelTask
 from electra_tf.tasks.multiple_choice_task import MultipleChoiceTask
 from electra_tf.tasks.options import (
@@ -21,17 +20,18 @@ from electra_tf.tasks.options import (
     TokenClassification,
     Trials,
 )
+from electra_tf.tasks.per_class import per_class
 from electra_tf.tasks.question_answering.question_answering_task import QuestionAnsweringTask
 from electra_tf.tasks.regression_task import RegressionTask
 from electra_tf.tasks.report.page import write_report
 from electra_tf.tasks.report.run_report import run_report
+from electra_tf.tasks.result_file import result_values
 from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, is_preset, model_folder
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
-from electra_tf.tasks.statistics.trials import trials_summary
 from electra_tf.tasks.tagging.task import TokenClassificationTask
 from electra_tf.tasks.trial import Setting, Trial
 from electra_tf.tasks.trials import keep_best_model, make_ensemble, run_trials
-from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, versions, write_result
+from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
 
 JOB = "finetune"
 REPORT_FILE = "report.html"
@@ -120,8 +120,6 @@ def _finetune(config, tuned, paths, source, output, settings, trials):
     settings_of_trials = [Setting(tuned, config, chosen, sets["train"], source, not settings["random_weights"], metric)
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
-    if trials.ensemble and first.KIND not in MEMBERS:
-        raise InputError(f"ensemble=True: models of kind {first.KIND!r} make no ensemble; leave it out.")
     examples = [setting.examples(first) for setting in settings_of_trials]
 
     generator = config.augmentation.generator
@@ -134,7 +132,8 @@ def _finetune(config, tuned, paths, source, output, settings, trials):
     together = make_ensemble(settings_of_trials, folder, examples, kept) if trials.ensemble else None
     best = keep_best_model(folder, attempts, metric)
     result = FineTuningResult(folder, metric, settings_of_trials[0].reported_split, tuple(kept), best, together)
-    write_result(folder, _result(result, attempts, settings, inputs, sets))
+    classes = _per_class(folder, tuned, first, attempts)
+    write_result(folder, _result(result, attempts, classes, settings, inputs, sets))
     predictions = read_predictions(folder / TRIALS / str(best.seed)).trials[0]
     coloured = tuned.coloured_texts(tuned.load_model(folder / TUNED_MODEL), predictions)
     write_report(folder / REPORT_FILE, run_report(folder, coloured_texts=coloured))
@@ -170,15 +169,27 @@ def _run_folder(output, *, settings, inputs):
     return folder
 
 
-def _result(result, attempts, settings, inputs, sets):
+def _per_class(folder, tuned, model, attempts):
+    """What result.json says of the classes, by the seed of the attempt; {} for a task without classes."""
+    found = {}
+    for one in (one for group in attempts for one in group):
+        predictions = read_predictions(folder / TRIALS / str(one.seed)).trials[0]
+        scores = per_class(tuned.options.name, predictions, model)
+        if scores is not None:
+            found[one.seed] = {"per_class": scores}
+    return found
+
+
+def _result(result, attempts, classes, settings, inputs, sets):
     """What result.json holds: every attempt's scores, their summary, and the hashes of what they were made from."""
     entries = [{"trial": trial, "attempt": attempt, "seed": one.seed,
                 "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
-                "validation": one.validation, **one.course(), "collapsed": one.collapsed or False}
+                **classes.get(one.seed, {}), "validation": one.validation, **one.course(),
+                "collapsed": one.collapsed or False}
                for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
-    return {
-        "job": JOB, "task": settings["task"], "metric": result.metric, "split": result.split, "trials": entries,
-        **trials_summary(entries), "best_seed": result.best.seed, "ensemble": result.ensemble,
-        "examples": {name: len(rows) for name, rows in sets.items()}, "settings": settings,
-        "settings_hash": hashlib.sha256(json.dumps([settings, inputs], sort_keys=True).encode("utf-8")).hexdigest(),
-        "inputs": inputs, "versions": versions()}
+    settings_hash = hashlib.sha256(json.dumps([settings, inputs], sort_keys=True).encode("utf-8")).hexdigest()
+    return result_values(
+        job=JOB, task=settings["task"], metric=result.metric, split=result.split, trials=entries,
+        best_seed=result.best.seed, ensemble=result.ensemble,
+        examples={name: len(rows) for name, rows in sets.items()}, settings=settings, settings_hash=settings_hash,
+        inputs=inputs)

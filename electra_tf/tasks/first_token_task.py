@@ -131,10 +131,6 @@ class FirstTokenTask(TextTask):
         save_model_folder(folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
                           vocabulary=self.preprocessor.vocabulary, extra=self.stored_settings())
 
-    def stored_settings(self):
-        """What a model folder says of the model beyond its architecture."""
-        return {**self.head_settings(), "sequence_length": self.preprocessor.sequence_length}
-
     def head_settings(self):
         return {**{name: getattr(self, name) for name in self.HEAD_SETTINGS}, "pairs": self.pairs,
                 "dropout": self.dropout.rate, "head_hidden_layer": self.hidden_layer is not None,

@@ -12,8 +12,12 @@ _PACKINGS = ("", ".gz", ".xz")
 DIAGNOSTIC = "glue/ax"
 # As the official download script lays it out, as the leaderboard calls it, and beside MNLI's files as the original.
 _DIAGNOSTIC_FOLDERS, _DIAGNOSTIC_NAMES = ("diagnostic", "AX", "MNLI", ""), ("diagnostic", "AX")
-_TFDS_SPLITS = {"train": "train", "dev": "validation", "dev_matched": "validation_matched",
-                "dev_mismatched": "validation_mismatched"}
+_TFDS = "tfds:"
+# What tensorflow-datasets calls otherwise than the official files.
+_TFDS_SPLITS = {"dev": "validation", "dev_matched": "validation_matched", "dev_mismatched": "validation_mismatched"}
+_TFDS_PREMISE_COLUMNS, _TFDS_DIAGNOSTIC = ("premise", "hypothesis"), {"AX": f"{_TFDS}{DIAGNOSTIC}@test"}
+# The official files tell these labels by number. The order matters: F1 is that of the second label.
+_TFDS_LABEL, _TFDS_NUMBER = "label", "label:number"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +29,9 @@ class GlueTask:
         task: which columns of its labelled files hold what.
         metric: the score that GLUE reports.
         unlabelled_columns: columns of the texts in its test files.
-        validation, test: names of the labelled files beside train: the one that chooses the weights, and one more.
-        submissions: name of the leaderboard's file -> name of the test file.
         tfds_columns: columns in tensorflow-datasets, the label last.
+        submissions: name of the leaderboard's file -> name of the test file.
+        validation, test: names of the labelled files beside train: the one that chooses the weights, and one more.
     """
 
     folder: str
@@ -40,25 +44,27 @@ class GlueTask:
     test: str | None = None
 
 
-def _one(folder, columns, label, metric, *, kind=TextClassification, unlabelled=None, tfds=None):
-    return GlueTask(folder, kind(columns, label), metric, unlabelled or columns, (*(tfds or columns), "label"),
+def _one(folder, columns, label, metric, *, kind=TextClassification, unlabelled=None, tfds=None,
+         tfds_label=_TFDS_LABEL):
+    return GlueTask(folder, kind(columns, label), metric, unlabelled or columns, (*(tfds or columns), tfds_label),
                     {folder: "test"})
 
 
 GLUE = {
     # Its labelled files have no line of names.
-    "cola": _one("CoLA", ("3",), "1", "matthews", unlabelled=("sentence",), tfds=("sentence",)),
-    "sst2": _one("SST-2", ("sentence",), "label", "accuracy"),
-    "mrpc": _one("MRPC", ("#1 String", "#2 String"), "Quality", "accuracy", tfds=_PAIR),
+    "cola": _one("CoLA", ("3",), "1", "matthews", unlabelled=("sentence",), tfds=("sentence",),
+                 tfds_label=_TFDS_NUMBER),
+    "sst2": _one("SST-2", ("sentence",), "label", "accuracy", tfds_label=_TFDS_NUMBER),
+    "mrpc": _one("MRPC", ("#1 String", "#2 String"), "Quality", "accuracy", tfds=_PAIR, tfds_label=_TFDS_NUMBER),
     "stsb": _one("STS-B", _PAIR, "score", "spearman", kind=Regression),
-    "qqp": _one("QQP", ("question1", "question2"), "is_duplicate", "accuracy"),
+    "qqp": _one("QQP", ("question1", "question2"), "is_duplicate", "accuracy", tfds_label=_TFDS_NUMBER),
     "mnli": GlueTask("MNLI", TextClassification(_PAIR, "gold_label"), "accuracy", _PAIR,
-                     ("premise", "hypothesis", "label"),
+                     (*_TFDS_PREMISE_COLUMNS, _TFDS_LABEL),
                      {"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched"},
                      validation="dev_matched", test="dev_mismatched"),
     "qnli": _one("QNLI", ("question", "sentence"), "label", "accuracy"),
     "rte": _one("RTE", _PAIR, "label", "accuracy"),
-    "wnli": _one("WNLI", _PAIR, "label", "accuracy"),
+    "wnli": _one("WNLI", _PAIR, "label", "accuracy", tfds_label=_TFDS_NUMBER),
 }
 
 
@@ -68,9 +74,11 @@ class GlueData:
 
     Attributes:
         task, metric: as of GlueTask.
-        train, validation, test: labelled sets; `test` is MNLI's mismatched half, else None. The diagnostic set has no
-            `train`, and `validation` only where its labels are there.
-        unlabelled: name of the leaderboard's file -> path of the texts that it is for, as far as they are there.
+        train, validation, test: labelled sets; `test` is MNLI's mismatched half, else None, and with folds the official
+            validation set in the place of `validation`. The diagnostic set has no `train`, and `validation` only where
+            its labels are there.
+        unlabelled: name of the leaderboard's file -> file or set of tensorflow-datasets with the texts that it is for,
+            as far as they are there.
         unlabelled_columns: columns of those texts.
     """
 
@@ -83,13 +91,15 @@ class GlueData:
     unlabelled_columns: tuple[str, ...]
 
 
-def glue_data(name, data_dir=None, *, train=None, validation=None, test=None):
+def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, folds=False):
     """The data of a task of GLUE.
 
     Args:
         name: "glue/cola" and so on: a key of GLUE behind "glue/".
         data_dir: folder of the official download, or of this task in it; None takes tensorflow-datasets.
-        train, validation, test: labelled files in place of the official ones, laid out as those.
+        train, validation, test: labelled sets in place of the official ones, laid out as those.
+        folds: whether folds of the training set choose the weights. The official validation set is then the test set,
+            of MNLI the mismatched half.
 
     Returns:
         GlueData.
@@ -106,32 +116,44 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None):
     if key not in GLUE:
         raise unknown_name_error("--task", name, [f"glue/{known}" for known in GLUE])
     glue = GLUE[key]
-    if data_dir is None and not (train and validation):
-        columns, label = glue.tfds_columns[:-1], glue.tfds_columns[-1]
-        def named(split):
-            return split and f"tfds:{name}@{_TFDS_SPLITS[split]}"
-        return GlueData(type(glue.task)(columns, label), glue.metric, train or named("train"),
-                        validation or named(glue.validation), test or named(glue.test), {}, glue.unlabelled_columns)
+    official = {"train": "train", "validation": None if folds else glue.validation,
+                "test": glue.test or (glue.validation if folds else None)}
+    given = {"train": train, "validation": validation, "test": test}
+    all_are_files = train and (validation or folds) and not str(train).startswith(_TFDS)
+    if data_dir is None and not all_are_files:
+        return _tfds_data(key, official, given)
     folders = [] if data_dir is None else [pathlib.Path(data_dir) / glue.folder, pathlib.Path(data_dir)]
-    found = {file: _find(folders, file) for file in
-             ("train", glue.validation, *filter(None, (glue.test,)), *glue.submissions.values())}
-    for given, file, flag in ((train, "train", "train"), (validation, glue.validation, "validation")):
-        if not given and found[file] is None:
-            raise InputError(f"--data_dir: {folders[0]} has no {file}.tsv (nor .gz or .xz of it); give the folder of "
-                             f"the official download, or --{flag}.")
-    unlabelled = {form: found[file] for form, file in glue.submissions.items() if found[file]}
+    sets = {part: given[part] or file and _find(folders, file) for part, file in official.items()}
+    for part in ("train", "test" if folds else "validation"):
+        if folders and not sets[part]:
+            raise InputError(f"--data_dir: {folders[0]} has no {official[part]}.tsv (nor .gz or .xz of it); give the "
+                             f"folder of the official download, or --{part}.")
+    unlabelled = {form: path for form, file in glue.submissions.items() if (path := _find(folders, file))}
     if key == "mnli" and data_dir is not None:
         unlabelled |= _diagnostic_texts(data_dir)
-    return GlueData(glue.task, glue.metric, train or found["train"], validation or found[glue.validation],
-                    test or (glue.test and found[glue.test]), unlabelled, glue.unlabelled_columns)
+    return GlueData(glue.task, glue.metric, **sets, unlabelled=unlabelled, unlabelled_columns=glue.unlabelled_columns)
 
 
-def diagnostic_data(data_dir):
+def _tfds_data(key, official, given):
+    """GlueData of tensorflow-datasets, with the sets that are given in place of its own."""
+    glue = GLUE[key]
+    *columns, label = glue.tfds_columns
+
+    def named(file):
+        return file and f"{_TFDS}glue/{key}@{_TFDS_SPLITS.get(file, file)}"
+    sets = {part: given[part] or named(file) for part, file in official.items()}
+    unlabelled = {form: named(file) for form, file in glue.submissions.items()}
+    return GlueData(type(glue.task)(tuple(columns), label), glue.metric, **sets,
+                    unlabelled=unlabelled | (_TFDS_DIAGNOSTIC if key == "mnli" else {}),
+                    unlabelled_columns=tuple(columns))
+
+
+def diagnostic_data(data_dir=None):
     """The data of GLUE's diagnostic set (AX), which a model tuned on MNLI answers.
 
     Args:
         data_dir: folder of the official download, or any that holds diagnostic.tsv or AX.tsv (for the leaderboard) or
-            diagnostic-full.tsv (with labels).
+            diagnostic-full.tsv (with labels); None takes tensorflow-datasets, which has no labels.
 
     Returns:
         GlueData without `train`.
@@ -141,6 +163,9 @@ def diagnostic_data(data_dir):
 
     >>> diagnostic_data("glue_data").unlabelled   # {'AX': 'glue_data/diagnostic/diagnostic.tsv'}
     """
+    if data_dir is None:
+        task = TextClassification(_TFDS_PREMISE_COLUMNS, _TFDS_LABEL)
+        return GlueData(task, "matthews", None, None, None, dict(_TFDS_DIAGNOSTIC), _TFDS_PREMISE_COLUMNS)
     labelled, unlabelled = _find(_diagnostic_folders(data_dir), "diagnostic-full"), _diagnostic_texts(data_dir)
     if not labelled and not unlabelled:
         raise InputError(f"--data_dir: {data_dir} has no diagnostic.tsv, AX.tsv or diagnostic-full.tsv (nor .gz or .xz "

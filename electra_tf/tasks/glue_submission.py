@@ -9,12 +9,10 @@ from electra_tf.errors import InputError
 from electra_tf.files import require_new_file, write_text_atomically
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.text_regression import ElectraTextRegressor
+from electra_tf.tasks.tfds_rows import TFDS_PREFIX
 
 SUBMISSION = "submission"  # in the folder of a fine-tuning run
 FILES = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
-# Names of tensorflow-datasets -> what the leaderboard calls them.
-_NUMBERS = {"unacceptable": "0", "acceptable": "1", "negative": "0", "positive": "1", "not_equivalent": "0",
-            "equivalent": "1", "not_duplicate": "0", "duplicate": "1"}
 
 
 def write_submission(folder, model, data):
@@ -23,7 +21,7 @@ def write_submission(folder, model, data):
     Args:
         folder: the run; the files go to its `submission`.
         model: the tuned TextTask.
-        data: GlueData.
+        data: GlueData; a set of tensorflow-datasets is written in the order of the official file.
 
     Returns:
         List of the paths that were written.
@@ -32,21 +30,31 @@ def write_submission(folder, model, data):
     """
     paths = []
     for form, source in data.unlabelled.items():
-        rows = read_labelled_texts(source, text_columns=data.unlabelled_columns)
+        numbers, texts = _numbered_texts(source, data.unlabelled_columns)
         path = pathlib.Path(folder) / SUBMISSION / f"{form}.tsv"
         path.parent.mkdir(exist_ok=True)
-        lines = [f"{number}\t{answer}\n" for number, answer in enumerate(_answers(model, rows.texts))]
+        lines = [f"{number}\t{answer}\n" for number, answer in zip(numbers, _answers(model, texts), strict=True)]
         write_text_atomically(path, "".join(["index\tprediction\n", *lines]))
         paths.append(path)
     return paths
+
+
+def _numbered_texts(source, columns):
+    """The leaderboard's number of each row, and the texts in its order."""
+    if not source.startswith(TFDS_PREFIX):
+        rows = read_labelled_texts(source, text_columns=columns)
+        return range(len(rows)), rows.texts
+    # tensorflow-datasets shuffles the rows of a set when it prepares it; idx is the place in the official file.
+    rows = read_labelled_texts(source, text_columns=columns, label_column="idx")
+    rows = rows.at(sorted(range(len(rows)), key=lambda row: int(rows.labels[row])))
+    return rows.labels, rows.texts
 
 
 def _answers(model, texts):
     answers = model.predict(texts, verbose=0)
     if isinstance(model, ElectraTextRegressor):
         return [f"{score:.3f}" for score in np.clip(answers, *model.score_range)]
-    labels = [model.labels[place] for place in answers.argmax(axis=1)]
-    return [_NUMBERS.get(label, label) for label in labels]
+    return [model.labels[place] for place in answers.argmax(axis=1)]
 
 
 def zip_submissions(runs, output):
@@ -69,8 +77,8 @@ def zip_submissions(runs, output):
     for run in runs:
         paths = sorted((pathlib.Path(run) / SUBMISSION).glob("*.tsv"))
         if not paths:
-            raise InputError(f"{run} holds no {SUBMISSION}/*.tsv; fine-tune with --task=glue/NAME and a --data_dir "
-                             f"that has the test files.")
+            raise InputError(f"{run} holds no {SUBMISSION}/*.tsv; fine-tune with --task=glue/NAME, and where "
+                             f"--data_dir is given, one that has the test files.")
         for path in paths:
             if path.name in found:
                 raise InputError(f"{path.name} is in {found[path.name].parent.parent} and in {run}; give one of them.")

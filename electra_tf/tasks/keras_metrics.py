@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.tasks.classification_scores import ClassificationScores
+from electra_tf.errors import InputError
+from electra_tf.tasks.classification_scores import BINARY_METRICS, METRICS, ClassificationScores
 from electra_tf.tasks.regression_scores import pearson, spearman
 
 
@@ -86,6 +87,37 @@ class MatthewsCorrelation(_ConfusionMetric):
     @staticmethod
     def score(scores):
         return scores.matthews
+
+
+@keras.saving.register_keras_serializable(package="electra_tf")
+class ClassificationScore(_ConfusionMetric):
+    """Any of the scores in result.json: macro_precision, macro_recall, micro_f1, weighted_f1, and so on.
+
+    Args:
+        score_name: one of METRICS, or with two labels one of BINARY_METRICS, which are of the second label
+            (electra_tf/tasks/classification_scores.py).
+        num_labels: number of labels.
+        name: `score_name` if left out.
+
+    Raises:
+        InputError: no such score for so many labels.
+
+    >>> classifier.compile(metrics=[ClassificationScore("macro_recall", num_labels=3)])
+    """
+
+    def __init__(self, score_name, num_labels, name=None, dtype=None):
+        known = METRICS if num_labels != 2 else METRICS + BINARY_METRICS
+        if score_name not in known:
+            raise InputError(f"score_name={score_name!r} is not known for {num_labels} labels; choose one of "
+                             f"{', '.join(known)}.")
+        super().__init__(num_labels, name=name or score_name, dtype=dtype)
+        self.score_name = score_name
+
+    def score(self, scores):
+        return scores.numbers()[self.score_name]
+
+    def get_config(self):
+        return {"score_name": self.score_name, **super().get_config()}
 
 
 class _CorrelationMetric(ScoreMetric):

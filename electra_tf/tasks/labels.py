@@ -8,11 +8,13 @@ from electra_tf.errors import InputError
 from electra_tf.files import some_names
 
 
-def label_names(values):
+def label_names(values, *, source="the training set", where="labels, example {}".format):
     """The distinct labels of a training set in a fixed order: whole numbers by value, anything else by alphabet.
 
     Args:
-        values: iterable of str.
+        values: list of str, or a dict whose keys they are.
+        source: what to call the set in an error.
+        where: function of a value's place that says where it stands, for the error.
 
     Returns:
         Tuple of str.
@@ -24,9 +26,10 @@ def label_names(values):
     """
     names = set(values)
     if "" in names:
-        raise InputError("a label is empty; every training example needs one.")
+        raise InputError(f"{where(list(values).index(''))}: the label is empty; every training example needs one.")
     if len(names) < 2:
-        raise InputError(f"the labels are all {some_names(names) or 'missing'}; a classifier needs two or more.")
+        raise InputError(f"{source}: the labels are all {some_names(names) or 'missing'}; a classifier needs two or "
+                         f"more.")
     are_numbers = all(name.lstrip("-").isdecimal() for name in names)
     return tuple(sorted(names, key=int if are_numbers else None))
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from electra_tf.tasks.classification_scores import ratio
+from electra_tf.tasks.classification_scores import ratio, scores_by_name
 from electra_tf.tasks.regression_scores import mean_ranks
 
 METRICS = ("micro_f1", "macro_f1", "weighted_f1", "samples_f1", "subset_accuracy", "micro_precision", "micro_recall",
@@ -38,6 +38,10 @@ class MultiLabelScores:
         hits = (self.labels & self.answers).sum(axis=axis)
         true, named = self.labels.sum(axis=axis), self.answers.sum(axis=axis)
         return ratio(hits, named), ratio(hits, true), ratio(2 * hits, true + named)
+
+    def per_class(self, names):
+        """`scores_by_name` of the labels, whose names are given in the order of the columns."""
+        return scores_by_name(names, *self.precision_recall_f1(0), support=self.labels.sum(axis=0))
 
     def numbers(self):
         """Dict of METRICS, and hamming_loss, the share of wrong answers over all labels."""

@@ -12,6 +12,7 @@ from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier, label_table
 from electra_tf.tasks.multi_label_scores import METRICS, THRESHOLD, MultiLabelScores
+from electra_tf.tasks.report.coloured_texts import coloured_labels
 
 
 class MultiLabelTask(FineTuningTask):
@@ -56,7 +57,11 @@ class MultiLabelTask(FineTuningTask):
                                         model.predict(rows.texts, verbose=0), strict=True):
             chosen = [label for label, share in zip(model.labels, answer, strict=True) if share >= THRESHOLD]
             yield {"text": text[0] if len(text) == 1 else list(text), "label": labels, "prediction": chosen,
-                   "probabilities": [round(float(share), 6) for share in answer]}
+                   "probabilities": {label: round(float(share), 6)
+                                     for label, share in zip(model.labels, answer, strict=True)}}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_labels(model, predictions)
 
     def draw(self, scores, model, *, path, title):
         f1 = scores.precision_recall_f1(0)[2]

@@ -12,6 +12,7 @@ from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.report.coloured_texts import coloured_choices
 
 
 class MultipleChoiceTask(FineTuningTask):
@@ -51,6 +52,9 @@ class MultipleChoiceTask(FineTuningTask):
                                                   model.predict(_texts(rows), verbose=0), strict=True):
             yield {"text": text, "choices": list(choices), "label": names[place], "prediction": names[answer.argmax()],
                    "probabilities": [round(float(share), 6) for share in answer]}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_choices(model, predictions, names=self.options.choice_columns)
 
     def draw(self, scores, model, *, path, title):
         draw_confusion(scores.confusion, self.options.choice_columns, path=path, title=title)

@@ -11,6 +11,7 @@ from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.regression_scores import METRICS, RegressionScores
+from electra_tf.tasks.report.coloured_texts import coloured_scores
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 
 
@@ -53,6 +54,9 @@ class RegressionTask(FineTuningTask):
         for text, label, answer in zip(zip(*rows.columns, strict=True), _numbers(rows),
                                        model.predict(rows.texts, verbose=0), strict=True):
             yield {"text": text[0] if len(text) == 1 else list(text), "label": label, "prediction": float(answer)}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_scores(model, predictions)
 
     def draw(self, scores, model, *, path, title):
         figure = Figure(figsize=(5, 4.5), layout="constrained")

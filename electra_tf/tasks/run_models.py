@@ -8,9 +8,9 @@ from electra_tf.config import PRESETS, preset, replace
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.model.model_folder import SHIPPED_MODELS
+from electra_tf.tasks.tuned_run import TUNED_MODEL
 from electra_tf.text.vocabulary import Vocabulary
 
-TUNED_MODEL = "model"  # in the folder of a fine-tuning run
 _IN_RUNS = (TUNED_MODEL, "discriminator", "encoder", "generator")
 
 

@@ -2,7 +2,7 @@
 
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
-from electra_tf.tasks.ensemble import ElectraEnsemble
+from electra_tf.tasks.ensemble import ENSEMBLE, ElectraEnsemble
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -20,6 +20,14 @@ TEXT_MODELS = tuple(model.KIND for model in (ElectraTextClassifier, ElectraTextR
                                              ElectraEnsemble))
 
 
+def tuned_kind(saved):
+    """The kind of a ModelFolder; of an ensemble that of its members.
+
+    >>> tuned_kind(load_model_folder("runs/polarity/ensemble"))   # 'text_classifier'
+    """
+    return saved.extra["of"] if saved.kind == ENSEMBLE else saved.kind
+
+
 def load_text_model(folder):
     """The tuned model of whole texts in a model folder.
 
@@ -28,11 +36,11 @@ def load_text_model(folder):
 
     >>> load_text_model("runs/polarity/model").pairs   # False
     """
-    kind = load_model_folder(folder).kind
-    if kind not in TEXT_MODELS:
-        raise InputError(f"{folder} holds a model of kind {kind!r}; give the labels of a tuned model: a folder of kind "
-                         f"{', '.join(TEXT_MODELS)}.")
-    return MODEL_OF[kind].from_preset(folder)
+    saved = load_model_folder(folder)
+    if tuned_kind(saved) not in TEXT_MODELS:
+        raise InputError(f"{folder} holds a model of kind {tuned_kind(saved)!r}; give the labels of a tuned model: a "
+                         f"folder of kind {', '.join(TEXT_MODELS)}.")
+    return MODEL_OF[saved.kind].from_preset(folder)
 
 
 def load_task_model(folder):

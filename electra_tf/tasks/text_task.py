@@ -103,6 +103,14 @@ class TextTask(keras.Model):
         """The arguments of the model besides encoder and preprocessor, as plain values."""
         raise NotImplementedError
 
+    def stored_settings(self):
+        """What a model folder says of the model beyond its architecture."""
+        return {**self.head_settings(), "sequence_length": self.preprocessor.sequence_length}
+
+    def stored_weights(self):
+        """The weights as a model folder holds them, by name."""
+        return self.weights_by_name()
+
     def get_config(self):
         """What `keras.models.load_model` makes the model of."""
         return {"encoder": keras.saving.serialize_keras_object(self.encoder),

@@ -4,7 +4,7 @@ import json
 import shutil
 
 from electra_tf.files import write_json_atomically
-from electra_tf.tasks.ensemble import ElectraEnsemble
+from electra_tf.tasks.ensemble import ensemble_of
 from electra_tf.tasks.run_models import TUNED_MODEL
 from electra_tf.tasks.statistics.prediction_files import TRIALS
 from electra_tf.tasks.statistics.trials import trial_seed
@@ -77,12 +77,17 @@ def make_ensemble(settings, folder, examples, kept):
         return json.loads(result.read_text(encoding="utf-8"))
     task = settings[0].task
     members = [task.load_model(_folder(folder, trial.seed) / TUNED_MODEL) for trial in kept]
-    ensemble = ElectraEnsemble(members)
+    ensemble, split = ensemble_of(members), settings[0].reported_split
+    has_folds, scores = any(one.sets is not settings[0].sets for one in settings), None
+    if not has_folds:  # of folds, the members have seen every row but those of the test set
+        task.unsettle(ensemble)
+        if split == "validation":
+            scores = task.scores(ensemble, examples[0][split]).numbers()
+        task.settle(ensemble, examples[0]["validation"])
+    if split == "test":
+        scores = task.scores(ensemble, examples[0][split]).numbers()
     shutil.rmtree(folder / ENSEMBLE, ignore_errors=True)
     ensemble.save_to_preset(folder / ENSEMBLE)
-    split = settings[0].reported_split
-    saw_all = split == "validation" and any(one.sets is not settings[0].sets for one in settings)
-    scores = None if saw_all else task.scores(ensemble, examples[0][split]).numbers()
     write_json_atomically(result, scores)
     return scores
 

@@ -67,6 +67,11 @@ def test_results_of_one_table_stand_together():
         "### b\n\n| us |\n| --- |\n| 3 |")
 
 
+def test_the_command_that_wrote_into_a_folder_of_a_moment_is_not_kept():
+    result = {"row": {"MB/s": 4.0}, "command": "python x.py --results=DIR"}
+    assert data.without_command(result) == {"row": {"MB/s": 4.0}}
+
+
 def test_rates_of_every_job_stand_in_one_row():
     results = {"builder-one": {"row": {"MB/s": [4.5, 4.0], "workers": 2}}, "encoding": {"row": {"us": 3}},
                "tokenizer-fast": {"row": {"English, MB/s": [9.0], "Chinese, MB/s": [7.0]}}}

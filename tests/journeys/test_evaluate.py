@@ -1,5 +1,6 @@
 """A tuned model scored on labelled files: the run's own numbers come back, and what does not fit is refused."""
 
+import dataclasses
 import json
 
 import pytest
@@ -66,7 +67,12 @@ def test_other_tasks_are_known_from_the_folder(tuned, tmp_path, capsys, options,
     model.save_to_preset(tmp_path / "model")
     run(evaluate, f"--model={tmp_path}/model", f"--data={data}", f"--output={tmp_path}/scores", *flags)
     result = json.loads((tmp_path / "scores" / "result.json").read_text())
-    assert result["metrics"] == pytest.approx(task.scores(model, task.examples(model, read)).numbers())
+    scores = task.scores(model, task.examples(model, read))
+    assert result["metrics"] == pytest.approx(scores.numbers())
+    types = {name: dataclasses.asdict(one) for name, one in getattr(scores, "by_type", {}).items()}
+    assert result["trials"][0].get("per_class", {}) == types
+    assert bool(types) == isinstance(options, TokenClassification)
+    assert (tmp_path / "scores" / "report.html").stat().st_size > 1000
     assert len((tmp_path / "scores" / "predictions.jsonl").read_text().splitlines()) == 12
     assert f"{options.name}: " in capsys.readouterr().out
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from electra_tf.model.encoder import ElectraEncoder
+from electra_tf.tasks.ensemble import ensemble_of
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -22,16 +23,16 @@ PAIRS = [("a film", LONG), ("What was dull?", "the 🎬 plot"), ("a film", ""), 
 CHOICES = [("the plot", (LONG, "was bad")), ("", ("a", "")), ("fine", ("fine", "good"))]
 
 
-def made(kind, **settings):
-    keras.utils.set_random_seed(1)
+def made(kind, *, seed=1, **settings):
+    keras.utils.set_random_seed(seed)
     model = kind(ElectraEncoder(tiny_config(num_layers=1)), **settings,
                  preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=17))
-    scatter_weights(model, seed=1)
+    scatter_weights(model, seed=seed)
     return model
 
 
-def answerer(**options):
-    return made(ElectraQuestionAnswerer, no_answer_threshold=0.7,
+def answerer(*, seed=1, **options):
+    return made(ElectraQuestionAnswerer, seed=seed, no_answer_threshold=0.7,
                 options=QuestionAnswering(**{"stride": 6, "beam_size": 5, "n_best": 4, **options}))
 
 
@@ -42,7 +43,10 @@ MODELS = {
                                   segment_id=1, empty_word_tag="X"), TEXTS),
     "joint ends": lambda: (answerer(), PAIRS),
     "independent ends": lambda: (answerer(joint=False, answerability="none", max_answer_length=3), PAIRS),
-    "choice": lambda: (made(ElectraMultipleChoice, num_choices=2), CHOICES)}
+    "choice": lambda: (made(ElectraMultipleChoice, num_choices=2), CHOICES),
+    "taggers": lambda: (ensemble_of([made(ElectraTokenClassifier, seed=seed, labels=["N", "V", "X"])
+                                     for seed in (1, 2)]), TEXTS),
+    "answerers": lambda: (ensemble_of([answerer(seed=seed) for seed in (2, 3)]), PAIRS)}
 
 
 def answers_of_keras(model, texts):

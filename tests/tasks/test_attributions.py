@@ -1,4 +1,4 @@
-"""Integrated gradients against their axioms: they add up, follow the label, and say nothing of what cannot matter."""
+"""Integrated gradients of a classifier's logits against their axioms: they add up, and ignore what cannot matter."""
 
 import keras
 import numpy as np
@@ -8,6 +8,7 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.attributions import text_attributions
+from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
 from electra_tf.text.tokenizer import Tokenizer
@@ -149,3 +150,8 @@ def test_wrong_arguments_are_refused(classifier):
         text_attributions(classifier, TEXT, steps=0)
     with pytest.raises(InputError, match="single texts and got pairs"):
         text_attributions(classifier, ("a", "b"))
+
+
+def test_an_ensemble_is_refused_because_it_has_several_tables(classifier):
+    with pytest.raises(InputError, match="the model is an ensemble; expected a single text_classifier or "):
+        text_attributions(ElectraEnsemble([classifier, new_classifier(seed=5)]), TEXT)

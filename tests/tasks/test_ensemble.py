@@ -6,7 +6,7 @@ import pytest
 
 from electra_tf.errors import InputError
 from electra_tf.tasks.ensemble import ElectraEnsemble
-from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.task_models import load_task_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
@@ -47,12 +47,31 @@ def test_the_answer_is_that_of_the_mean_logits_and_survives_a_folder(network, tm
     np.testing.assert_allclose(logits(again), mean, atol=1e-5)
 
 
+def test_several_labels_are_told_by_the_mean_of_the_logits_not_of_the_probabilities(network, tmp_path):
+    members = []
+    for seed in (1, 2, 3):
+        keras.utils.set_random_seed(seed)
+        members.append(ElectraMultiLabelClassifier.from_preset(network, labels=["film", "good", "plot"],
+                                                               sequence_length=20))
+        scatter_weights(members[-1].classifier, seed=seed)
+    mean = np.mean([logits(one) for one in members], axis=0)
+    assert np.abs(mean - logits(members[0])).max() > 0.1
+    ensemble = ElectraEnsemble(members)
+    ensemble.save_to_preset(tmp_path / "ensemble")
+    of_probabilities = np.mean([one.predict(TEXTS, verbose=0) for one in members], axis=0)
+    for model in (ensemble, load_task_model(tmp_path / "ensemble")):
+        np.testing.assert_allclose(logits(model), mean, atol=1e-5)
+        answers = model.predict(TEXTS, verbose=0)
+        np.testing.assert_allclose(answers, 1 / (1 + np.exp(-mean)), atol=1e-5)
+        assert np.abs(answers - of_probabilities).max() > 1e-3
+
+
 def test_what_makes_no_ensemble_is_refused(network):
     one, other = member(network, 1, labels=["neg", "pos"]), member(network, 2, labels=["bad", "good"])
     with pytest.raises(InputError, match="must be of one task, with the same labels and vocabulary"):
         ElectraEnsemble([one, other])
-    with pytest.raises(InputError, match="models of kind 'multiple_choice' make no ensemble"):
-        ElectraEnsemble([ElectraMultipleChoice.from_preset(network, num_choices=2)])
+    with pytest.raises(InputError, match="models of kind 'ensemble' make no ensemble; expected text_classifier"):
+        ElectraEnsemble([ElectraEnsemble([one])])
     with pytest.raises(InputError, match="an ensemble is not trained; train its members"):
         ElectraEnsemble([one]).fit(["a"], ["neg"])
     with pytest.raises(InputError, match="holds a model of kind 'discriminator'; expected an ensemble"):

@@ -170,7 +170,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
     ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
     ({"model": "no/model"}, "no/model is not a model folder"),
     ({"validation": "unknown.tsv"}, "unknown.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
-    ({"train": "constant.tsv"}, "the labels are all pos; a classifier needs two or more"),
+    ({"train": "constant.tsv"}, "constant.tsv: the labels are all pos; a classifier needs two or more"),
     ({"frozen_layers": 3}, "frozen_layers=3: the encoder has 2 layers"),
     ({"augmentation": AugmentationConfig(insertion_rate=0.1, new_tokens="generator", generator="no/generator")},
      "no/generator is not a model folder"),

@@ -1,18 +1,25 @@
 """GLUE by name: the official files, real ones too, the score that counts, and what the leaderboard takes."""
 
+import gzip
 import json
+import re
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 from electra_tf.errors import InputError
+from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.finetune import task_of
 from electra_tf.tasks.glue import GLUE, glue_data
-from electra_tf.tasks.glue_submission import zip_submissions
+from electra_tf.tasks.glue_submission import write_submission, zip_submissions
+from electra_tf.tasks.text_regression import ElectraTextRegressor
+from electra_tf.text.preprocessor import TextPreprocessor
 from experiments import finetune, glue_submission, job
 from tests.oracles.shared import shared_path
-from tests.tasks.tiny import reviews, save_networks
+from tests.tasks.glue_files import LABELS, ROWS, AnswersByText, texts_of, write_glue, write_lines
+from tests.tasks.tiny import reviews, save_networks, scatter_weights, tiny_config, tiny_vocabulary
 
 # name -> rows of train, validation and test, labels (or the range of scores); the README of the data says the same.
 REAL = {
@@ -43,6 +50,31 @@ def test_the_real_files_are_read(name):
             scores = [float(label) for label in rows.labels]
             assert (min(scores), max(scores)) == labels
     assert data.metric in task.metrics
+
+
+# name -> rows of the test file, columns of its texts.
+REAL_TESTS = {"cola": (1063, (1,)), "sst2": (1821, (1,)), "mrpc": (1725, (3, 4)), "stsb": (1379, (7, 8)),
+              "qnli": (5463, (1, 2)), "rte": (3000, (1, 2)), "wnli": (146, (1, 2))}
+
+
+@pytest.mark.parametrize("name", REAL_TESTS)
+def test_the_real_test_files_are_answered_row_by_row(name, tmp_path):
+    folder = shared_path("data/finetune/glue")
+    others = {part: str(folder / file) for part, file in OTHER_FILES.get(name, {}).items()}
+    data = glue_data(f"glue/{name}", folder, **others)
+    source, = data.unlabelled.values()
+    count, columns = REAL_TESTS[name]
+    opened = gzip.open if source.endswith(".gz") else open
+    with opened(source, "rt", encoding="utf-8", newline="\n") as file:
+        lines = [line.rstrip("\n").split("\t") for line in file][1:]
+    model = AnswersByText(("0", "1"))
+    path, = write_submission(tmp_path, model, data)
+    rows, = model.seen
+    assert len(rows) == len(lines) == count
+    assert rows == [tuple(fields[column] for column in columns) for fields in lines]
+    written = [line.split("\t") for line in path.read_text().splitlines()]
+    assert written == [["index", "prediction"],
+                       *([fields[0], answer] for fields, answer in zip(lines, model.answers(rows), strict=True))]
 
 
 def test_each_task_reports_its_own_score():
@@ -116,3 +148,69 @@ def test_submissions_that_cannot_be_packed_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"c holds no submission/\*.tsv; fine-tune with --task=glue/NAME"):
         zip_submissions([tmp_path / "a", tmp_path / "c"], tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_scores_of_stsb_are_cut_to_the_range_of_the_training_scores(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = ElectraTextRegressor(ElectraEncoder(tiny_config(num_layers=1)), score_range=(0, 5), pairs=True,
+                                 preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=20))
+    scatter_weights(model, seed=0)
+    pairs = list(zip(reviews(30, seed=0)[0], reviews(30, seed=1)[0], strict=True))
+    outputs = model(model.preprocessor(tuple(zip(*pairs)))).numpy()
+    model.classifier.kernel.assign(model.classifier.kernel / outputs.std())  # in the mean 0.5, many below 0 and above 1
+    model.classifier.bias.assign((model.classifier.bias - outputs.mean(axis=0)) / outputs.std() + 0.5)
+    data = glue_data("glue/stsb", write_glue(tmp_path, "stsb"))
+    write_lines(tmp_path / "STS-B" / "test.tsv", ["index\tsentence1\tsentence2", *(
+        f"{number}\t{first}\t{second}" for number, (first, second) in enumerate(pairs))])
+    path, = write_submission(tmp_path, model, data)
+    assert path.name == "STS-B.tsv"
+    answers = model.predict(pairs, verbose=0)
+    assert answers.min() < 0 and answers.max() > 5
+    lines = path.read_text().splitlines()
+    assert lines == ["index\tprediction", *(f"{number}\t{min(max(score, 0), 5):.3f}" for number, score in
+                                            enumerate(answers.tolist()))]
+    assert {"0.000", "5.000"} < {line.split("\t")[1] for line in lines}
+    assert all(re.fullmatch(r"\d+\t[0-5]\.\d{3}", line) for line in lines[1:])
+
+
+def test_both_halves_of_mnli_are_answered_each_from_its_own_file(tmp_path):
+    data = glue_data("glue/mnli", write_glue(tmp_path, "mnli"))
+    model = AnswersByText(LABELS["mnli"])
+    matched, mismatched = write_submission(tmp_path, model, data)
+    assert [path.name for path in (matched, mismatched)] == ["MNLI-m.tsv", "MNLI-mm.tsv"]
+    for path, file in ((matched, "test_matched"), (mismatched, "test_mismatched")):
+        answers = model.answers([tuple(texts_of(file, row, 2)) for row in range(ROWS)])
+        assert path.read_text().splitlines() == ["index\tprediction", *(
+            f"{row}\t{answer}" for row, answer in enumerate(answers))]
+    assert matched.read_text() != mismatched.read_text()
+    assert set(answers) <= {"entailment", "neutral", "contradiction"} and len(set(answers)) > 1
+
+
+@pytest.mark.parametrize("name, folder, test", [
+    ("rte", "RTE", "dev"), ("cola", "CoLA", "dev"), ("mnli", "MNLI", "dev_mismatched")])
+def test_with_folds_the_official_validation_set_is_the_test_set(tmp_path, name, folder, test):
+    data = glue_data(f"glue/{name}", write_glue(tmp_path, name), folds=True)
+    assert (data.train, data.validation, data.test) == (
+        f"{tmp_path}/{folder}/train.tsv", None, f"{tmp_path}/{folder}/{test}.tsv")
+    assert glue_data(f"glue/{name}", tmp_path, folds=True, test="mine.tsv").test == "mine.tsv"
+    prepared = glue_data(f"glue/{name}", folds=True)
+    assert (prepared.train, prepared.validation, prepared.test) == (
+        f"tfds:glue/{name}@train", None, f"tfds:glue/{name}@{test.replace('dev', 'validation')}")
+    own = glue_data(f"glue/{name}", train="mine.tsv", folds=True)
+    assert (own.train, own.validation, own.unlabelled) == ("mine.tsv", None, {})
+    (tmp_path / folder / f"{test}.tsv").unlink()
+    with pytest.raises(InputError, match=f"{folder} has no {test}.tsv .*give the folder of .*, or --test"):
+        glue_data(f"glue/{name}", tmp_path, folds=True)
+
+
+@pytest.mark.parametrize("flag, message", [
+    ("--text_columns=sentence", "--text_columns says nothing to --task=glue/cola; its options are --long_text, "
+                                "--stride."),
+    ("--label_column=label", "--label_column says nothing to --task=glue/cola; its options are"),
+    ("--label_separator=,", "--label_separator says nothing to --task=glue/cola; its options are"),
+    ("--stride=7", "stride=7 says nothing to long_text='truncate'; choose mean, max or first with it")])
+def test_options_that_say_nothing_to_a_task_of_glue_are_refused(cola, tmp_path, capsys, flag, message):
+    assert run(finetune.main, finetune.Flags, "--task=glue/cola", f"--data_dir={cola}", "--model=none",
+               f"--output={tmp_path}/run", flag) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and not (tmp_path / "run").exists()

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
@@ -106,6 +107,17 @@ def test_without_labels_there_is_a_submission_alone(models, tmp_path, capsys, pa
     assert capsys.readouterr().out == f"for the leaderboard: {tmp_path}/ax/submission/AX.tsv\n"
 
 
+def test_without_files_tensorflow_datasets_has_the_texts(models, tmp_path, monkeypatch, pairs):
+    write_unlabelled(tmp_path / "AX.tsv", pairs)
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "sets"))
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda manager, url: str(tmp_path / "AX.tsv"))
+    assert evaluate.electra_tf.evaluate_diagnostic(models / "mnli", diagnostic_data(tmp_path),
+                                                   output=tmp_path / "files") is None
+    run(evaluate, "--task=glue/ax", f"--model={models}/mnli", f"--output={tmp_path}/prepared")
+    of_files, prepared = ((tmp_path / name / "submission" / "AX.tsv").read_text() for name in ("files", "prepared"))
+    assert prepared == of_files and prepared.count("\n") == 31
+
+
 def test_a_run_on_mnli_finds_the_diagnostic_file_of_the_official_download(tmp_path, pairs):
     write_unlabelled(tmp_path / "diagnostic" / "diagnostic.tsv", pairs)
     for name in ("train", "dev_matched", "dev_mismatched", "test_matched"):
@@ -126,7 +138,6 @@ def test_tuning_on_it_is_refused_with_what_to_run_instead(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--task=glue/ax"], "--task=glue/ax needs --data_dir, the folder of the official files"),
     (["--task=glue/ax", "--data_dir=empty"], "--data_dir: empty has no diagnostic.tsv, AX.tsv or diagnostic-full.tsv"),
     (["--task=glue/ax", "--data_dir=glue", "--label_column=x"], "expected glue/ax without --label_column; any"),
     (["--task=glue/cola", "--data_dir=glue"], "--task=glue/cola: expected glue/ax without --data; any other task"),

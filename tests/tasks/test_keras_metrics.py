@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.tasks.classification_scores import classification_scores
-from electra_tf.tasks.keras_metrics import MacroF1, MatthewsCorrelation, PearsonCorrelation, SpearmanCorrelation
+from electra_tf.errors import InputError
+from electra_tf.tasks.classification_scores import BINARY_METRICS, METRICS, classification_scores
+from electra_tf.tasks.keras_metrics import (
+    ClassificationScore,
+    MacroF1,
+    MatthewsCorrelation,
+    PearsonCorrelation,
+    SpearmanCorrelation,
+)
 from electra_tf.tasks.regression_scores import pearson, spearman
 
 
@@ -40,6 +47,19 @@ def test_scores_of_names_are_those_of_the_whole_set(metric, name, in_graph):
     metric.reset_state()
 
 
+@pytest.mark.parametrize("name", METRICS + BINARY_METRICS)
+def test_every_score_of_a_result_can_be_watched_in_training(name):
+    true, logits = answers(2, labels=2)
+    expected = classification_scores(true, logits.argmax(axis=1), num_labels=2).numbers()[name]
+    metric = ClassificationScore(name, num_labels=2)
+    assert feed(metric, true, logits, in_graph=True) == pytest.approx(expected, abs=1e-6) and metric.name == name
+
+
+def test_a_score_of_two_labels_is_refused_for_three():
+    with pytest.raises(InputError, match="score_name='f1' is not known for 3 labels; choose one of accuracy, macro_f1"):
+        ClassificationScore("f1", num_labels=3)
+
+
 @pytest.mark.parametrize("in_graph", [False, True])
 @pytest.mark.parametrize("metric, score", [(PearsonCorrelation(), pearson), (SpearmanCorrelation(), spearman)])
 def test_correlations_are_those_of_the_whole_set_not_a_mean_of_batches(metric, score, in_graph):
@@ -55,7 +75,7 @@ def test_correlations_are_those_of_the_whole_set_not_a_mean_of_batches(metric, s
 
 
 @pytest.mark.parametrize("metric", [MacroF1(4), MatthewsCorrelation(2, name="mcc"), PearsonCorrelation(name="r"),
-                                    SpearmanCorrelation()])
+                                    SpearmanCorrelation(), ClassificationScore("f1", 2, name="f1_of_yes")])
 def test_keras_brings_a_metric_back_from_its_config(metric):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(again) is type(metric) and again.get_config() == metric.get_config()

@@ -124,15 +124,17 @@ class TinyReviews(tfds.core.GeneratorBasedBuilder):
     def _info(self):
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
             "text": tfds.features.Text(), "mood": tfds.features.ClassLabel(names=["neg", "pos"]),
-            "stars": tfds.features.Scalar(np.int32), "score": tfds.features.Scalar(np.float32)}))
+            "stars": tfds.features.Scalar(np.int32), "score": tfds.features.Scalar(np.float32),
+            "vector": tfds.features.Tensor(shape=(2,), dtype=np.float32)}))
 
     def _split_generators(self, downloads):
-        rows = [("naïve", "pos", 4, 0.5), ("dull", "neg", 1, 0.25), ("fine", "pos", 3, 0.5)]
+        rows = [("naïve", "pos", 4, 3.8), ("dull", "neg", 1, 0.25), ("fine", "pos", 3, 5.0)]
         return {"train": self._generate_examples(rows), "test": self._generate_examples([("a", -1, 0, 0.0)])}
 
     def _generate_examples(self, rows):
         for key, (text, mood, stars, score) in enumerate(rows):
-            yield key, {"text": text, "mood": mood, "stars": stars, "score": score}
+            yield key, {"text": text, "mood": mood, "stars": stars, "score": score,
+                        "vector": [score, score]}
 
 
 @pytest.fixture
@@ -151,12 +153,22 @@ def test_a_set_of_tensorflow_datasets_by_name_and_split():
 
 
 @pytest.mark.usefixtures("tiny_reviews")
+def test_scores_of_tensorflow_datasets_have_the_fewest_digits_and_class_labels_are_names_or_numbers():
+    rows = read_labelled_texts("tfds:tiny_reviews@train", text_columns=["text"], label_column="score")
+    assert dict(zip(rows.texts, rows.labels, strict=True)) == {"naïve": "3.8", "dull": "0.25", "fine": "5.0"}
+    rows = read_labelled_texts("tfds:tiny_reviews@train", text_columns=["text"], label_column="mood:number")
+    assert dict(zip(rows.texts, rows.labels, strict=True)) == {"naïve": "1", "dull": "0", "fine": "1"}
+
+
+@pytest.mark.usefixtures("tiny_reviews")
 @pytest.mark.parametrize("source, label, message", [
     ("tfds:tiny_reviews", "mood", "expected tfds:NAME@SPLIT, such as"),
     ("tfds:no_such_set@train", "mood", "tensorflow-datasets has no 'no_such_set'"),
     ("tfds:tiny_reviews@train", "label", "column 'label' does not exist; the columns are"),
-    ("tfds:tiny_reviews@train", "score", "row 0, score is a float32; expected a string"),
+    ("tfds:tiny_reviews@train", "vector", "row 0, vector is a ndarray; expected a string, a number or a class label"),
     ("tfds:tiny_reviews@test", "mood", "row 0, mood: the row has no label"),
+    ("tfds:tiny_reviews@test", "mood:number", "row 0, mood: the row has no label"),
+    ("tfds:tiny_reviews@train", "no:number", "column 'no:number' does not exist; the columns are"),
     ("tfds:tiny_reviews@dev", "mood", "split 'dev' cannot be read .*Should be one of .*'train'"),
 ])
 def test_what_tensorflow_datasets_does_not_have_is_refused(source, label, message):

@@ -14,13 +14,13 @@ def test_names_are_sorted_numbers_by_value():
 
 
 @pytest.mark.parametrize("values, message", [
-    (["a", "a"], "the labels are all a; a classifier needs two or more"),
-    ([], "the labels are all missing"),
-    (["a", "", "b"], "a label is empty; every training example needs one"),
+    (["a", "a"], "train.tsv: the labels are all a; a classifier needs two or more"),
+    ([], "train.tsv: the labels are all missing"),
+    (["a", "", "b", ""], "train.tsv, line 1: the label is empty; every training example needs one"),
 ])
 def test_labels_that_cannot_be_learned_are_refused(values, message):
     with pytest.raises(InputError, match=message):
-        label_names(values)
+        label_names(values, source="train.tsv", where="train.tsv, line {}".format)
 
 
 def test_a_label_is_given_by_name_or_by_place():

@@ -11,7 +11,7 @@ from electra_tf.errors import InputError
 from electra_tf.tasks.finetune import finetune
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
-from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression, Trials
+from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from tests.oracles.hugging_face import LOSS_TOLERANCE, OUTPUT_TOLERANCE, arrays_of, folder_of, inputs_of, labels_of
 from tests.tasks.tiny import BAD, GOOD, OTHERS, reviews, save_networks
@@ -126,11 +126,3 @@ def test_texts_with_different_numbers_of_endings_are_refused(network):
     model = ElectraMultipleChoice.from_preset(network, num_choices=2)
     with pytest.raises(InputError, match="texts have 2, 3 endings; expected 2 for each"):
         model.encode([("a", ("b", "c")), ("a", ("b", "c", "d"))])
-
-
-def test_an_ensemble_of_what_makes_none_is_refused_before_training(network, tmp_path):
-    train = write_rows(tmp_path / "train.jsonl", choices(20, 0))
-    with pytest.raises(InputError, match="ensemble=True: models of kind 'multiple_choice' make no ensemble"):
-        finetune(CONFIG, task=MultipleChoice(("text",), ("ending0", "ending1", "ending2"), "label"), train=train,
-                 validation=train, model=network, output=tmp_path / "run", trials=Trials(num_trials=2, ensemble=True))
-    assert not (tmp_path / "run").exists()

@@ -69,15 +69,16 @@ class ElectraQuestionAnswerer(TextTask):
 
     def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
         """SpanBeam of the rows; arguments as ElectraEncoder."""
-        hidden, places = self._hidden(inputs, segment_ids, padding_mask, training=training, random=random)
+        hidden, places = self.hidden(inputs, segment_ids, padding_mask, training=training, random=random)
         return self.head.beam(hidden, places)
 
     def logits_for(self, features, labels, *, training, random=None):
         """SpanLogits; the ends are those for the right starts, as the joint head learns them."""
-        hidden, places = self._hidden(features, None, None, training=training, random=random)
+        hidden, places = self.hidden(features, training=training, random=random)
         return self.head(hidden, places, start_positions=labels["start"])
 
-    def _hidden(self, inputs, segment_ids, padding_mask, *, training, random):
+    def hidden(self, inputs, segment_ids=None, padding_mask=None, *, training=False, random=None):
+        """What the head reads: hidden states float [batch, length, hidden_size], and `answer_places`."""
         _, segment_ids, padding_mask = features = unpack_inputs(inputs, segment_ids, padding_mask)
         return self.encoder(*features, training=training, random=random), answer_places(segment_ids, padding_mask)
 
@@ -204,8 +205,10 @@ class ElectraQuestionAnswerer(TextTask):
             raise InputError("this model has no vocabulary; a model folder needs one.")
         save_model_folder(
             folder, kind=self.KIND, config=self.encoder.config, vocabulary=self.preprocessor.vocabulary,
-            weights=_with_one_layer(self.weights_by_name(), is_joint=self.options.joint),
-            extra={**self.head_settings(), "sequence_length": self.preprocessor.sequence_length})
+            weights=self.stored_weights(), extra=self.stored_settings())
+
+    def stored_weights(self):
+        return _with_one_layer(self.weights_by_name(), is_joint=self.options.joint)
 
     @classmethod
     def from_preset(cls, folder, *, sequence_length=None, dropout=None, no_answer_threshold=None, load_weights=True,
@@ -230,11 +233,18 @@ class ElectraQuestionAnswerer(TextTask):
 
         >>> ElectraQuestionAnswerer.from_preset("tiny_en", sequence_length=384, stride=192)
         """
-        saved = load_model_folder(folder)
+        return cls.from_saved(load_model_folder(folder), sequence_length=sequence_length, dropout=dropout,
+                              no_answer_threshold=no_answer_threshold, load_weights=load_weights, dtype=dtype,
+                              **options)
+
+    @classmethod
+    def from_saved(cls, saved, *, sequence_length=None, dropout=None, no_answer_threshold=None, load_weights=True,
+                   dtype=None, **options):
+        """As `from_preset`, for a ModelFolder that was read."""
         if saved.vocabulary is None:
-            raise InputError(f"{folder} has no vocabulary; question answering needs one.")
+            raise InputError(f"{saved.path} has no vocabulary; question answering needs one.")
         if saved.kind == "generator":
-            raise InputError(f"{folder} holds a model of kind 'generator', which only proposes words for the "
+            raise InputError(f"{saved.path} holds a model of kind 'generator', which only proposes words for the "
                              f"discriminator and is left behind after pretraining; give the discriminator of that run.")
         stored = _stored_settings(saved, cls.KIND)
         stored_options = from_dict(QuestionAnswering, stored["options"])

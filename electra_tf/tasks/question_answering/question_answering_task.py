@@ -17,6 +17,7 @@ from electra_tf.tasks.question_answering.answer_scores import (
 )
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.question_answering.question_files import read_questions
+from electra_tf.tasks.report.coloured_texts import coloured_answers
 
 OFFICIAL_FILE = "predictions.json"
 _ALWAYS_ANSWER = 1.0
@@ -34,9 +35,10 @@ class QuestionAnsweringTask(FineTuningTask):
 
     def read(self, source):
         rows = read_questions(source, wrong_answers=self.options.wrong_answers)
-        if any(question.gold_texts is None for question in rows.questions):
-            raise InputError(f"{source}: a question has no list of answers; questions to train or score on need one, "
-                             f"empty where the context holds no answer.")
+        unanswered = next((question for question in rows.questions if question.gold_texts is None), None)
+        if unanswered is not None:
+            raise InputError(f"{source}: question {unanswered.id!r} has no list of answers; questions to train or "
+                             f"score on need one, empty where the context holds no answer.")
         warning = rows.counts.warning(rows.source)
         if warning:
             print(f"WARNING: {warning}", file=sys.stderr)
@@ -49,7 +51,7 @@ class QuestionAnsweringTask(FineTuningTask):
             folder, sequence_length=config.sequence_length, dropout=config.dropout, load_weights=load_weights,
             dtype=dtype_policy(config.precision),
             **dataclasses.asdict(self.options))
-        model.no_answer_threshold = None  # an earlier task's says nothing of this one
+        self.unsettle(model)  # an earlier task's threshold says nothing of this one
         return model
 
     def load_model(self, folder):
@@ -70,6 +72,9 @@ class QuestionAnsweringTask(FineTuningTask):
         if threshold is None:
             threshold = self._threshold_of_other_half(questions, answers)
         return self._scores(questions, answers, threshold)
+
+    def unsettle(self, model):
+        model.no_answer_threshold = None
 
     def settle(self, model, examples):
         """Chooses the probability above which there is taken to be no answer."""
@@ -105,6 +110,9 @@ class QuestionAnsweringTask(FineTuningTask):
             yield {"id": question.id, "question": question.question, "context": question.context,
                    "label": list(question.gold_texts), "prediction": values.pop("text"), "exact_match": float(exact),
                    "f1": float(f1), **_rounded(values), "best_text": answer.best_text}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_answers(model, predictions)
 
     def write_official_predictions(self, folder, predictions):
         """predictions.json as the official scripts read it: {id: text}, "" where there is taken to be no answer."""

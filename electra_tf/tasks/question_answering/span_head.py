@@ -102,27 +102,20 @@ class QuestionAnsweringHead(keras.layers.Layer):
             places: float32 [batch, length], see `answer_places`.
             start_positions: int32 [batch], the right ones; -1 where the example teaches nothing.
         """
-        start = self._logits(self.start(hidden)[..., 0], places)
+        start = self.start_logits(hidden, places)
         chosen = tf.gather(hidden, tf.maximum(start_positions, 0)[:, None], batch_dims=1)  # [batch, 1, hidden_size]
-        return SpanLogits(start, self._end_logits(hidden, chosen, places)[:, 0], self._impossible(hidden, start))
+        return SpanLogits(start, self.end_logits(hidden, chosen, places)[:, 0], self.impossible_logits(hidden, start))
 
     def beam(self, hidden, places):
         """SpanBeam; arguments as `call`."""
-        start = self._logits(self.start(hidden)[..., 0], places)
-        start_scores, start_positions = self._best(tf.nn.log_softmax(start) if self.joint else start)
-        chosen = tf.gather(hidden, start_positions, batch_dims=1)  # [batch, beam, hidden_size]
-        end = self._end_logits(hidden, chosen, places)
-        end_scores, end_positions = self._best(tf.nn.log_softmax(end) if self.joint else end)
-        if not self.joint:  # the ends are the same for every start
-            end_scores, end_positions = (
-                tf.repeat(values, self.beam_size, axis=1) for values in (end_scores, end_positions))
-        no_answer = self._impossible(hidden, start)
-        if no_answer is None:
-            no_answer = self._first_token_score(hidden, start, places)
-        return SpanBeam(start_scores, start_positions, end_scores, end_positions, no_answer)
+        return mean_beam([self], [hidden], places)
 
-    def _best(self, scores):
-        """The beam's scores and positions, [..., beam]."""
+    def start_logits(self, hidden, places):
+        """float32 [batch, length]; arguments as `call`."""
+        return self._logits(self.start(hidden)[..., 0], places)
+
+    def best(self, scores):
+        """The beam's scores and positions, [..., beam], of scores [..., length]."""
         length = tf.shape(scores)[-1]
         scores, positions = tf.math.top_k(scores, k=tf.minimum(self.beam_size, length))
         room = [[0, 0]] * (scores.shape.rank - 1) + [[0, tf.maximum(self.beam_size - length, 0)]]
@@ -132,18 +125,12 @@ class QuestionAnsweringHead(keras.layers.Layer):
             values.set_shape(shape)  # not ensure_shape, an operation that LiteRT lacks
         return padded
 
-    def _first_token_score(self, hidden, start, places):
-        """Score of the span that is [CLS] alone, float32 [batch]."""
-        end = self._end_logits(hidden, hidden[:, :1], places)[:, 0]
-        if self.joint:
-            start, end = tf.nn.log_softmax(start), tf.nn.log_softmax(end)
-        return start[:, 0] + end[:, 0]
-
     def _logits(self, logits, places):
         return tf.cast(logits, tf.float32) + _FORBIDDEN * (tf.cast(places, tf.float32) - 1)
 
-    def _end_logits(self, hidden, starts, places):
-        """[batch, starts, length]; one row for all starts where the end does not depend on them."""
+    def end_logits(self, hidden, starts, places):
+        """float32 [batch, starts, length] for the states of starts [batch, starts, hidden_size]; one row for all starts
+        where the end does not depend on them."""
         if not self.joint:
             return self._logits(tf.expand_dims(self.end(hidden)[..., 0], 1), places[:, None])
         # The layer on (start, token) side by side is a sum of two: the tokens' part is the same for all starts.
@@ -152,7 +139,8 @@ class QuestionAnsweringHead(keras.layers.Layer):
         pairs = of_starts[:, :, None] + of_tokens[:, None]  # [batch, starts, length, _HIDDEN_SIZE]
         return self._logits(self.end(gelu(pairs))[..., 0], places[:, None])
 
-    def _impossible(self, hidden, start_logits):
+    def impossible_logits(self, hidden, start_logits):
+        """float32 [batch], or None without that classifier."""
         if self.impossible is None:
             return None
         state = hidden[:, 0]
@@ -161,6 +149,44 @@ class QuestionAnsweringHead(keras.layers.Layer):
             state = tf.concat([state, tf.reduce_sum(tf.expand_dims(weights, -1) * hidden, axis=1)], axis=-1)
             state = gelu(self.impossible_hidden(state))
         return tf.cast(self.impossible(state)[:, 0], tf.float32)
+
+
+def mean_beam(heads, hidden_states, places):
+    """The SpanBeam of the mean of several heads' logits; of one head's own, where there is one.
+
+    Args:
+        heads: QuestionAnsweringHeads of one form.
+        hidden_states: for each head float [batch, length, hidden_size], of its own encoder.
+        places: float32 [batch, length], see `answer_places`.
+
+    Returns:
+        SpanBeam. The starts of the mean are looked at by every head, each with its own states.
+
+    >>> mean_beam([head], [hidden], places).start_scores.shape   # [batch, beam]
+    """
+    first, members = heads[0], list(zip(heads, hidden_states, strict=True))
+    normalized = tf.nn.log_softmax if first.joint else tf.identity
+
+    def ends(positions):
+        return normalized(_mean([head.end_logits(hidden, tf.gather(hidden, positions, batch_dims=1), places)
+                                 for head, hidden in members]))
+    starts = [head.start_logits(hidden, places) for head, hidden in members]
+    start = normalized(_mean(starts))
+    start_scores, start_positions = first.best(start)
+    end_scores, end_positions = first.best(ends(start_positions))
+    if not first.joint:  # the ends are the same for every start
+        end_scores, end_positions = (
+            tf.repeat(values, first.beam_size, axis=1) for values in (end_scores, end_positions))
+    if first.impossible is None:  # the score of the span that is [CLS] alone
+        no_answer = start[:, 0] + ends(tf.zeros_like(start_positions[:, :1]))[:, 0, 0]
+    else:
+        no_answer = _mean([head.impossible_logits(hidden, own) for (head, hidden), own in
+                           zip(members, starts, strict=True)])
+    return SpanBeam(start_scores, start_positions, end_scores, end_positions, no_answer)
+
+
+def _mean(values):
+    return values[0] if len(values) == 1 else tf.add_n(values) / len(values)
 
 
 def question_answering_losses(logits, *, start_positions, end_positions, is_impossible, impossible_weight=0.5):

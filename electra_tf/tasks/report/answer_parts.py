@@ -8,6 +8,7 @@ from electra_tf.tasks.classification_scores import ratio
 from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.report.parts import Confusion, Histogram, Table
 from electra_tf.tasks.report.wrong_examples import is_number
+from electra_tf.tasks.tagging.tag_schemes import OUTSIDE
 
 # A larger matrix cannot be read; the commonest confusions are shown in its place.
 _MOST_LABELS = 16
@@ -22,8 +23,9 @@ def answer_parts(predictions):
 
     Returns:
         Tuple of parts. For names: the confusion matrix (or the commonest confusions of many labels) and the scores of
-        each class; for numbers: histograms; for lists (several labels, entities): the scores of each type; for other
-        answers a histogram of the examples' F1, where it is given.
+        each class; for numbers: histograms; for lists (several labels, entities): the scores of each type, before them
+        a histogram of the labels' probabilities or the confusion matrix of the words; for other answers a histogram of
+        the examples' F1, where it is given.
 
     >>> answer_parts([{"label": "a", "prediction": "b"}, {"label": "b", "prediction": "b"}])   # (Confusion, Table)
     """
@@ -31,7 +33,7 @@ def answer_parts(predictions):
     if all(map(is_number, values)):
         return _number_parts(predictions)
     if all(isinstance(value, list) for value in values):
-        return (_type_table(predictions),)
+        return (*_word_parts(predictions), *_probability_parts(predictions), _type_table(predictions))
     if all(is_number(line.get("f1")) for line in predictions):
         return (Histogram("F1 of each example", {"examples": [line["f1"] for line in predictions]}),)
     if all(isinstance(value, str) for value in values) and len(set(values)) > 1 and "" not in values:
@@ -46,14 +48,54 @@ def _number_parts(predictions):
 
 
 def _label_parts(predictions, labels):
+    counts = _pair_counts(((line["label"], line["prediction"]) for line in predictions), labels)
+    scores = _scores_table(labels, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), "class")
+    return (*_confusion_parts(labels, counts, "examples"), scores)
+
+
+def _word_parts(predictions):
+    """The types that words have and were given, of predictions that are spans of words."""
+    if not all("predicted_tags" in line for line in predictions):
+        return ()
+    pairs = [pair for line in predictions
+             for pair in zip(*(_types_of_words(line[key], len(line["tags"])) for key in ("label", "prediction")))]
+    labels = tuple(sorted({name for pair in pairs for name in pair}, key=lambda name: (name != OUTSIDE, name)))
+    return _confusion_parts(labels, _pair_counts(pairs, labels), "words")
+
+
+def _types_of_words(spans, num_words):
+    types = [OUTSIDE] * num_words
+    for span in spans:
+        types[span["start"]:span["end"]] = [span["type"]] * (span["end"] - span["start"])
+    return types
+
+
+def _probability_parts(predictions):
+    """The probabilities of labels by name, of those that hold and of the others."""
+    if not all(isinstance(line.get("probabilities"), dict) for line in predictions):
+        return ()
+    holds, holds_not = [], []
+    for line in predictions:
+        for name, share in line["probabilities"].items():
+            (holds if name in line["label"] else holds_not).append(share)
+    values = {"labels that hold": holds, "labels that do not hold": holds_not}
+    return (Histogram("probability of each label", {name: shares for name, shares in values.items() if shares},
+                      counted="labels", as_shares=True),)
+
+
+def _pair_counts(pairs, labels):
+    """int array [labels, labels]: how often each (true, predicted) pair occurs."""
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), int)
-    for line in predictions:
-        counts[places[line["label"]], places[line["prediction"]]] += 1
-    scores = _scores_table(labels, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), "class")
-    matrix = (Confusion(labels, counts),) if len(labels) <= _MOST_LABELS else ()
+    for true, predicted in pairs:
+        counts[places[true], places[predicted]] += 1
+    return counts
+
+
+def _confusion_parts(labels, counts, counted):
+    matrix = (Confusion(labels, counts, counted),) if len(labels) <= _MOST_LABELS else ()
     confusions = (_confusions_table(labels, counts),) if len(labels) > 3 else ()
-    return (*matrix, *confusions, scores)
+    return (*matrix, *confusions)
 
 
 def _confusions_table(labels, counts):

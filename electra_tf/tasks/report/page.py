@@ -98,7 +98,8 @@ def _matrix(confusion):
         rows.append(tag("tr", tag("th", label, scope="row"), *cells))
     header = tag("tr", tag("th", "true \\ predicted", scope="col"),
                  *(tag("th", label, scope="col", class_="number") for label in confusion.labels))
-    caption = tag("caption", "Rows are the true labels, columns the predicted ones; shares are of the true label.")
+    caption = tag("caption", f"How many {confusion.counted}: rows are the true labels, columns the predicted ones; "
+                             f"shares are of the true label.")
     return tag("div", tag("table", caption, tag("thead", header), tag("tbody", *rows), class_="matrix"), class_="wide")
 
 

@@ -44,11 +44,15 @@ class Histogram:
 
     Attributes:
         name: of the numbers.
-        values: dict of what they are -> floats.
+        values: dict of what they are -> floats, at least one for each.
+        counted: what each number stands for.
+        as_shares: shares of each set instead of counts, so that a small set is seen beside a large one.
     """
 
     name: str
     values: dict
+    counted: str = "examples"
+    as_shares: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +62,12 @@ class Confusion:
     Attributes:
         labels: names.
         counts: int array [labels, labels], true label in the row.
+        counted: what is counted.
     """
 
     labels: tuple
     counts: np.ndarray
+    counted: str = "examples"
 
 
 @dataclasses.dataclass(frozen=True)

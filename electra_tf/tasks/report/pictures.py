@@ -60,9 +60,11 @@ def draw_histogram(histogram):
 
     def draw(axes):
         for number, (name, values) in enumerate(histogram.values.items()):
-            axes.hist(values, bins=edges, label=name, color=_SECOND if number else _FIRST,
+            weights = np.full(len(values), 1 / len(values)) if histogram.as_shares else None
+            axes.hist(values, bins=edges, weights=weights, label=name, color=_SECOND if number else _FIRST,
                       **({"histtype": "step", "linewidth": 1.8} if number else {"alpha": 0.45}))
-        axes.set(title=histogram.name, ylabel="examples")
+        counted = f"share of the {histogram.counted}" if histogram.as_shares else histogram.counted
+        axes.set(title=histogram.name, ylabel=counted)
         if len(histogram.values) > 1:
             axes.legend()
     words = "; ".join(f"{name} from {min(values):.4g} to {max(values):.4g}, mean {np.mean(values):.4g}"

@@ -3,10 +3,12 @@
 import json
 import pathlib
 
+import numpy as np
+
 from electra_tf.config import read_json
-from electra_tf.tasks.report.answer_parts import answer_parts
+from electra_tf.tasks.report.answer_sections import answer_sections
 from electra_tf.tasks.report.parts import Curves, Report, Section, Table
-from electra_tf.tasks.report.wrong_examples import in_words, wrong_examples_table
+from electra_tf.tasks.report.wrong_examples import in_words
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import collapse_words, kept_attempts, numbered_attempts, trials_summary
 from electra_tf.training.run_folder import RESULT_FILE
@@ -34,19 +36,9 @@ def run_report(folder, *, coloured_texts=()):
     of_best = f"Answers on the {result['split']} set of the trial with seed {best}, whose model was kept."
     sections = [Section("Learning curves", "Each trial's training loss, and its score on the validation set.",
                         _curves(folder, result)),
-                Section("Trials", "", (trials_part(result["trials"], metric=result["metric"], best_seed=best),))]
-    parts = answer_parts(predictions)
-    if parts:
-        sections.append(Section("Answers", of_best, parts))
-    wrong = wrong_examples_table(predictions)
-    if wrong.rows:
-        title = "Most confidently wrong" if wrong.header[0] == "confidence" else "Largest errors"
-        sections.append(Section(title, f"{of_best} Look here for labels that are wrong themselves.",
-                                (wrong,)))
-    if coloured_texts:
-        sections.append(Section(
-            "What the answers rest on", "Integrated gradients: blue speaks for the label that is named, orange with a "
-            "dotted line below against it; the stronger, the more.", tuple(coloured_texts)))
+                Section("Trials", _unscored_ensemble(result), (
+                    trials_part(result["trials"], metric=result["metric"], best_seed=best), *_ensemble_parts(result)))]
+    sections += answer_sections(predictions, coloured_texts, of_whom=of_best)
     sections.append(Section("Settings and versions", "", _settings_parts(result), is_folded=True))
     return Report(f"{result['task']}: {result['metric']} on {result['split']}", _lead(result), _facts(result),
                   tuple(sections))
@@ -76,6 +68,24 @@ def trials_part(attempts, *, metric, best_seed=None):
                  tuple(place for place, row in enumerate(rows) if row["model"]))
 
 
+def _ensemble_parts(result):
+    """All scores of the ensemble beside those of its members, where the run has one that was scored."""
+    if not result.get("ensemble"):
+        return ()
+    members = {entry["seed"]: entry["metrics"] for entry in kept_attempts(result["trials"])}
+    rows = tuple((name, value, np.mean([metrics[name] for metrics in members.values()]).item(),
+                  members[result["best_seed"]][name]) for name, value in result["ensemble"].items())
+    return (Table(("score", "ensemble", "mean of its members", "kept model"), rows,
+                  f"The ensemble answers with the mean of the logits of all {len(members)} trials that count.",
+                  tuple(place for place, row in enumerate(rows) if row[0] == result["metric"])),)
+
+
+def _unscored_ensemble(result):
+    if not result["settings"].get("ensemble") or result.get("ensemble"):
+        return ""
+    return "The ensemble of the trials has no score: every row has trained one of its members."
+
+
 def _lead(result):
     trials = kept_attempts(result["trials"])
     examples = ", ".join(f"{count:,} {name}" for name, count in result.get("examples", {}).items())
@@ -94,6 +104,8 @@ def _facts(result):
         facts = [("median", f"{summary['median']:.4f}", of_what),
                  ("mean", f"{summary['mean']:.4f}", f"standard deviation {summary['std']:.4f}"),
                  ("95 % interval", f"{low:.3f}\u2013{high:.3f}", "of the mean, bootstrap over trials")]
+    if result.get("ensemble"):
+        facts.append(("ensemble", f"{result['ensemble'][result['metric']]:.4f}", f"{of_what}; all trials as one model"))
     restarts = summary["restarts"]
     note = f"and {restarts} restarted" if restarts else "none restarted"
     if restarts:

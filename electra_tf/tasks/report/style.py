@@ -22,14 +22,16 @@ details[open] summary { margin-bottom: .6rem; }
 .facts .value { font-size: 1.45rem; font-weight: 600; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .facts .about { color: var(--muted); font-size: .78rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1rem; }
-svg { width: 100%; height: auto; display: block; } svg text { font-family: system-ui, sans-serif !important; }
+.pictures svg { max-width: 30rem; } svg { width: 100%; height: auto; display: block; }
+svg text { font-family: system-ui, sans-serif !important; }
 .wide { overflow-x: auto; } * + .wide, .wide + * { margin-top: .9rem; } .note + .wide { margin-top: 0; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); font-size: .85rem; padding-bottom: .4rem; }
 th, td { padding: .32rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { color: var(--muted); font-weight: 600; font-size: .82rem; white-space: nowrap; }
-.number { text-align: right; white-space: nowrap; } tr.marked > * { background: var(--mark); }
-td.long { min-width: 14rem; overflow-wrap: anywhere; white-space: pre-line; }
+td { white-space: pre-line; } .number { text-align: right; white-space: nowrap; }
+tr.marked > * { background: var(--mark); }
+td.long { min-width: 14rem; overflow-wrap: anywhere; }
 .matrix { min-width: min(26rem, 100%); }
 .matrix td { text-align: right; min-width: 3.6rem; border: 2px solid var(--surface); border-radius: .3rem;
   background: color-mix(in srgb, var(--first) var(--share), var(--surface)); }
@@ -44,6 +46,6 @@ td.long { min-width: 14rem; overflow-wrap: anywhere; white-space: pre-line; }
   th, td { padding: .3rem .45rem; } .facts .value { font-size: 1.15rem; }
   .texts thead { display: none; } .texts tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
   .texts td { border: 0; padding: .15rem .9rem .15rem 0; } .texts td.long { flex-basis: 100%; }
-  .texts td:not(.long)::before { content: attr(data-name) " "; color: var(--muted); font-size: .8rem; } }
+  .texts td::before { content: attr(data-name) " "; color: var(--muted); font-size: .8rem; } }
 @media print { body { background: none; } section, details { break-inside: avoid; } }
 """

@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 
 from electra_tf.errors import InputError
+from electra_tf.tasks.result_file import DATA_SPLIT
 from electra_tf.tasks.statistics.bootstrap import LEVEL, bootstrap_interval
 from electra_tf.tasks.statistics.paired_metrics import paired_metric
 from electra_tf.tasks.statistics.prediction_files import read_predictions, require_same_examples
@@ -69,8 +70,9 @@ def compare_results(first, second, *, metric=None, seed=0):
 
     Args:
         first, second: folders of runs with equally many trials, whose mean scores are compared; of cross-validations
-            with the same folds, whose answers together are one answer to each example; or of one trial each
-            (RUN/trials/SEED), or their predictions.jsonl.
+            with the same folds, whose answers together are one answer to each example; of one trial each
+            (RUN/trials/SEED); or outputs of `evaluate`. The result.json or predictions.jsonl of a folder may stand for
+            it.
         metric: see `paired_metric`; None takes the metric of the first run's result.json.
         seed: of the test and of the intervals.
 
@@ -84,9 +86,11 @@ def compare_results(first, second, *, metric=None, seed=0):
     >>> print(compare_results("runs/small", "runs/random", metric="accuracy"))
     """
     first, second = read_predictions(first), read_predictions(second)
+    splits = [run.result.get("split") for run in (first, second)]
     for name in _SAME_IN_RESULTS:
         values = [run.result.get(name) for run in (first, second)]
-        if None not in values and values[0] != values[1]:
+        # Other data may be any set; whether it is the same one shows in the examples.
+        if DATA_SPLIT not in splits and None not in values and values[0] != values[1]:
             raise InputError(f"{name} is {values[0]!r} in {first.source} and {values[1]!r} in {second.source}; give "
                              f"two runs that answered the same examples.")
     require_same_examples(first, second)
@@ -96,7 +100,7 @@ def compare_results(first, second, *, metric=None, seed=0):
     paired = paired_metric(metric, first.trials, second.trials)
     settings = {"resamples": _RESAMPLES, "seed": seed}
     return Comparison(
-        first.source, second.source, metric, first.result.get("split") or "", len(paired.first),
+        first.source, second.source, metric, "" if splits[0] in (None, DATA_SPLIT) else splits[0], len(paired.first),
         (paired.scores(paired.first), paired.scores(paired.second)),
         tuple(bootstrap_interval(rows, paired.score, **settings) for rows in (paired.first, paired.second)),
         bootstrap_interval(np.arange(len(paired.first)),

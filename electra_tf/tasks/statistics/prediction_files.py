@@ -22,7 +22,7 @@ class RunPredictions:
         source: as it was named.
         trials: for each trial a list of dicts, one for each example, with "label" (the truth) and "prediction" at
             least. The folds of a cross-validation are one trial: together they answered each example once.
-        result: the run's result.json, or {} where there is none.
+        result: the result.json of the run or of `evaluate`, or {} where there is none.
         folds: how many folds that one trial is made of; 0 where each trial answered all examples.
     """
 
@@ -33,11 +33,12 @@ class RunPredictions:
 
 
 def read_predictions(source):
-    """Reads the answers of a run's trials, or of one of them.
+    """Reads the answers of a run's trials, of one of them, or of a tuned model on other data.
 
     Args:
         source: folder of a run, whose trials are taken that count after restarts; folder of a trial
-            (RUN/trials/SEED), in cross-validation the answers of one fold; or a predictions.jsonl.
+            (RUN/trials/SEED), in cross-validation the answers of one fold; folder that `evaluate` made; the
+            result.json in any of them, which stands for its folder; or a predictions.jsonl.
 
     Returns:
         RunPredictions.
@@ -48,6 +49,7 @@ def read_predictions(source):
     >>> read_predictions("runs/polarity").trials[0][0]["prediction"]   # 'pos'
     """
     path = pathlib.Path(source)
+    path = path.parent if path.name == RESULT_FILE else path
     if path.is_dir() and (path / TRIALS).is_dir():
         result = read_json(path / RESULT_FILE)
         seeds = [entry["seed"] for entry in kept_attempts(result["trials"])]
@@ -58,8 +60,10 @@ def read_predictions(source):
             trials = [[line for lines in trials for line in lines]]
         return RunPredictions(str(source), trials, result, folds or 0)
     path = path / PREDICTIONS_FILE if path.is_dir() or not path.suffix else path
-    of_run = path.resolve().parents[2] / RESULT_FILE if path.resolve().parts[-3:-2] == (TRIALS,) else None
-    return RunPredictions(str(source), [_read(path)], read_json(of_run) if of_run and of_run.is_file() else {})
+    beside = path.resolve().parent
+    # What a trial came from stands in the run; beside its answers lies no more than its own scores.
+    told = (beside.parents[1] if beside.parent.name == TRIALS else beside) / RESULT_FILE
+    return RunPredictions(str(source), [_read(path)], read_json(told) if told.is_file() else {})
 
 
 def _setting(result, name):
@@ -68,8 +72,8 @@ def _setting(result, name):
 
 def _read(path):
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the folder of a finished fine-tuning run, or a "
-                         f"{PREDICTIONS_FILE}.")
+        raise InputError(f"{path} does not exist; give the folder of a finished fine-tuning run or of "
+                         f"evaluate.py, or a {PREDICTIONS_FILE}.")
     lines = [_line(line.text, f"{path}, line {line.number}")
              for line in LineReader(path, errors="strict", longest_line_bytes=None) if line.text.strip()]
     if not lines:

@@ -11,6 +11,7 @@ from electra_tf.model.precision import dtype_policy
 from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labels import label_names
+from electra_tf.tasks.report.coloured_texts import coloured_tags
 from electra_tf.tasks.tagging.tag_schemes import PLAIN, labels_of, spans_of, tags_of
 from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
@@ -33,7 +34,7 @@ class TokenClassificationTask(FineTuningTask):
         scheme, empty_word_tag = train.scheme, None
         if scheme == PLAIN:
             counts = collections.Counter(tag for tags in train.tags for tag in tags)
-            labels, empty_word_tag = label_names(counts), counts.most_common(1)[0][0]
+            labels, empty_word_tag = label_names(counts, source=train.source), counts.most_common(1)[0][0]
         else:
             scheme = self.options.model_scheme
             types = {span.type for tags in train.tags for span in spans_of(tags)}
@@ -79,6 +80,9 @@ class TokenClassificationTask(FineTuningTask):
             yield {"words": words, "label": _spans_for_json(tags, model.scheme),
                    "prediction": _spans_for_json(predicted, model.scheme), "tags": tags, "predicted_tags": predicted,
                    "probabilities": [word.probability and round(word.probability, 6) for word in answer.words]}
+
+    def coloured_texts(self, model, predictions):
+        return coloured_tags(model, predictions)
 
     def draw(self, scores, model, *, path, title):
         draw_confusion(scores.confusion, scores.types, path=path, title=title)

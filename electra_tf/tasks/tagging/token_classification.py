@@ -197,10 +197,11 @@ class ElectraTokenClassifier(TextTask):
         if self.preprocessor is None:
             raise InputError("this tagger has no vocabulary; a model folder needs one.")
         save_model_folder(
-            folder, kind=self.KIND, config=self.encoder.config, weights=self.weights_by_name(),
-            vocabulary=self.preprocessor.vocabulary,
-            extra={**self.head_settings(), "dropout": self.encoder.config.hidden_dropout,
-                   "sequence_length": self.preprocessor.sequence_length})
+            folder, kind=self.KIND, config=self.encoder.config, weights=self.stored_weights(),
+            vocabulary=self.preprocessor.vocabulary, extra=self.stored_settings())
+
+    def stored_settings(self):
+        return {**super().stored_settings(), "dropout": self.encoder.config.hidden_dropout}
 
     @classmethod
     def from_preset(cls, folder, *, labels=None, scheme=None, sequence_length=None, label_pieces=None, stride=None,
@@ -225,11 +226,17 @@ class ElectraTokenClassifier(TextTask):
 
         >>> tagger = ElectraTokenClassifier.from_preset("tiny_en", labels=["O", "B-LOC", "I-LOC"], sequence_length=64)
         """
-        saved, has_new_head = load_model_folder(folder), labels is not None
+        return cls.from_saved(
+            load_model_folder(folder), labels=labels, scheme=scheme, sequence_length=sequence_length,
+            label_pieces=label_pieces, stride=stride, segment_id=segment_id, empty_word_tag=empty_word_tag,
+            dropout=dropout, load_weights=load_weights, dtype=dtype)
+
+    @classmethod
+    def from_saved(cls, saved, *, labels=None, dropout=None, load_weights=True, dtype=None, **settings):
+        """As `from_preset`, for a ModelFolder that was read."""
+        has_new_head = labels is not None
         require_task_folder(saved, kind=cls.KIND, has_new_head=has_new_head, head_setting="labels")
-        given = {"labels": labels, "scheme": scheme, "label_pieces": label_pieces, "stride": stride,
-                 "segment_id": segment_id, "empty_word_tag": empty_word_tag, "dropout": dropout,
-                 "sequence_length": sequence_length}
+        given = {"labels": labels, "dropout": dropout, **settings}
         values = _stored_settings(saved, cls.KIND, has_new_head)
         values |= {name: value for name, value in given.items() if value is not None}
         dropout = values.pop("dropout")

@@ -204,7 +204,7 @@ def test_files_that_teach_nothing_are_refused(files, tmp_path):
         return path
 
     task = QuestionAnsweringTask(QuestionAnswering())
-    with pytest.raises(InputError, match="train.json: a question has no list of answers"):
+    with pytest.raises(InputError, match="train.json: question 'q' has no list of answers"):
         task.read(squad({}))
     with pytest.raises(InputError, match="train.json holds no answer that stands in its context"):
         task.new_model(files["model"], train=task.read(squad({"answers": []})), config=CONFIG, load_weights=True)

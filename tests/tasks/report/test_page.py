@@ -147,6 +147,25 @@ def test_the_confusion_matrix_shows_counts_and_shares():
     assert [attributes["scope"] for attributes in page.attributes_of("th")] == ["col", "col", "col", "row", "row"]
 
 
+def test_the_confusion_matrix_says_what_it_counts():
+    page = page_of(Confusion(("O", "PER"), np.array([[3, 1], [0, 0]]), "words"))
+    assert page.texts["caption"][0].startswith("How many words: rows are the true labels")
+
+
+def test_shares_show_a_small_set_beside_a_large_one(monkeypatch):
+    drawn = []
+    axes_class = pytest.importorskip("matplotlib.axes").Axes
+    hist = axes_class.hist
+    monkeypatch.setattr(axes_class, "hist", lambda self, *values, **settings: drawn.append(
+        hist(self, *values, **settings)[0].sum()))
+    values = {"few": [0.9, 0.8], "many": [0.1] * 50}
+    page = page_of(Histogram("probability", values, counted="labels", as_shares=True))
+    np.testing.assert_allclose(drawn, [1, 1])
+    assert "share of the labels" in "".join(page.texts["text"])
+    report_html(report_of(Histogram("probability", values)))
+    assert drawn[2:] == [2, 50]
+
+
 def test_columns_of_numbers_stand_to_the_right():
     page = page_of(Table(("name", "score", "n"), (("a", 0.5, 3), ("b", None, 12)), "scores"))
     assert page.texts["td"] == ["a", "0.5000", "3", "b", "\u2013", "12"]

@@ -2,19 +2,12 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 
-from electra_tf.model.encoder import ElectraEncoder
-from electra_tf.tasks.attributions import Attributions, PieceAttribution
-from electra_tf.tasks.report.coloured_texts import coloured_mistakes, coloured_text
 from electra_tf.tasks.report.page import report_html
-from electra_tf.tasks.report.parts import Confusion, Curves
+from electra_tf.tasks.report.parts import ColouredText, Confusion, Curves
 from electra_tf.tasks.report.run_report import run_report, trials_part
-from electra_tf.tasks.text_classification import ElectraTextClassifier
-from electra_tf.text.preprocessor import TextPreprocessor
-from tests.tasks.tiny import tiny_config, tiny_vocabulary
 
 
 def trial(seed, score, **more):
@@ -108,32 +101,33 @@ def test_the_page_holds_settings_and_versions(run):
     assert "What the answers rest on" not in text
 
 
-def test_a_text_is_coloured_where_its_pieces_stand(run):
-    text = ("Fine  films!", "no")
-    attributions = Attributions("pos", [PieceAttribution("fine", (0, 4), 1.5), PieceAttribution("film", (6, 10), 0.5),
-                                        PieceAttribution("##s", (10, 11), -0.25),
-                                        PieceAttribution("no", (0, 2), -1.0, True)], logit=2.0, baseline_logit=1.25)
-    coloured = coloured_text(text, attributions, true="neg")
-    assert coloured.heading == "pos (true: neg)"
-    assert coloured.parts == [("Fine", 1.5), ("  ", None), ("film", 0.5), ("s", -0.25), ("!", None), ("\n", None),
-                              ("no", -1.0)]
-    assert "".join(part for part, _ in coloured.parts) == "\n".join(text)
-    page = report_html(run_report(run, coloured_texts=[coloured]))
+def with_ensemble(folder, scores):
+    path = folder / "result.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    result["settings"]["ensemble"], result["ensemble"] = True, scores
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return folder
+
+
+def test_an_ensemble_stands_beside_its_members(run):
+    report = run_report(with_ensemble(run, {"accuracy": 0.8125}))
+    facts = {name: (value, note) for name, value, note in report.facts}
+    assert facts["ensemble"] == ("0.8125", "accuracy, test set; all trials as one model")
+    _, table = section_of(report, "Trials").parts
+    assert table.header == ("score", "ensemble", "mean of its members", "kept model")
+    ((name, *values),) = table.rows
+    assert name == "accuracy" and table.marked == (0,) and "all 3 trials" in table.caption
+    np.testing.assert_allclose(values, [0.8125, np.mean([0.75, 0.77, 0.76]), 0.77])
+
+
+def test_an_ensemble_that_could_not_be_scored_is_said_to_have_no_score(run):
+    assert section_of(run_report(run), "Trials").note == ""
+    section = section_of(run_report(with_ensemble(run, None)), "Trials")
+    assert len(section.parts) == 1
+    assert section.note == "The ensemble of the trials has no score: every row has trained one of its members."
+
+
+def test_coloured_texts_have_a_section_of_their_own(run):
+    text = ColouredText("pos (true: neg)", [("Fine", 1.5), ("  ", None), ("films", -0.5)])
+    page = report_html(run_report(run, coloured_texts=[text]))
     assert 'class="for"' in page and 'class="against"' in page and "What the answers rest on" in page
-
-
-@pytest.mark.parametrize("pairs", [False, True])
-def test_mistakes_are_coloured_for_what_was_answered(pairs):
-    keras.utils.set_random_seed(0)
-    classifier = ElectraTextClassifier(
-        ElectraEncoder(tiny_config()), labels=("neg", "pos"), pairs=pairs,
-        preprocessor=TextPreprocessor(tiny_vocabulary(), sequence_length=16))
-    texts = [["a fine film", "dull"], ["very good", "the plot"], ["awful", "a scene"]]
-    lines = [{"text": text if pairs else text[0], "label": "neg", "prediction": answer,
-              "probabilities": [1 - share, share]}
-             for text, answer, share in zip(texts, ("pos", "neg", "pos"), (0.6, 0.4, 0.8))]
-    found = coloured_mistakes(classifier, lines)
-    assert [text.heading for text in found] == ["pos (true: neg)"] * 2
-    assert ["".join(words for words, _ in text.parts) for text in found] == (
-        ["awful\na scene", "a fine film\ndull"] if pairs else ["awful", "a fine film"])
-    assert any(value for _, value in found[0].parts)

@@ -274,6 +274,49 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(runs):
         compare_results(alone, runs[0])
 
 
+def test_a_result_stands_for_its_folder(runs):
+    for folders in (runs, [run / "trials" / "7" for run in runs]):
+        for folder in folders:
+            if folder.parent.name == "trials":  # a trial keeps its own scores, which say nothing of the metric
+                (folder / "result.json").write_text(json.dumps({"seed": 7, "validation": {"accuracy": 0.5}}))
+        by_file = compare_results(*(folder / "result.json" for folder in folders))
+        assert by_file.numbers() == {**compare_results(*folders).numbers(), "first": by_file.first,
+                                     "second": by_file.second}
+        assert by_file.first == str(folders[0] / "result.json") and by_file.metric == "accuracy"
+
+
+def test_a_result_without_answers_is_named(tmp_path):
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(InputError, match="predictions.jsonl does not exist; give the folder of a finished fine-tuning"):
+        compare_results(tmp_path / "result.json", tmp_path / "result.json")
+
+
+def write_evaluation(folder, lines, **result):
+    """What `evaluate` leaves: one set of answers, and a result that names the metric."""
+    write_trial(folder, lines)
+    result = {"task": "text_classification", "metric": "macro_f1", "split": "data", **result}
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return folder
+
+
+def test_what_was_scored_outside_of_a_run_is_compared_by_its_own_metric(tmp_path):
+    first, second = (write_evaluation(tmp_path / name, answers(share, rows=60, seed=seed))
+                     for name, share, seed in (("good", 0.85, 1), ("poor", 0.6, 2)))
+    found = compare_results(first, second)
+    assert (found.metric, found.split, found.examples) == ("macro_f1", "", 60)
+    assert compare_results(first / "predictions.jsonl", second).scores == found.scores
+    assert "of 60 examples\n" in str(found)
+
+
+def test_what_was_scored_is_compared_with_a_run_on_the_same_examples(runs, tmp_path):
+    scored = write_evaluation(tmp_path / "scored", answers(0.85, seed=1), task="glue/ax")
+    found = compare_results(scored, runs[1], metric="accuracy")
+    assert found.scores == compare_results(*runs).scores
+    other = write_evaluation(tmp_path / "other", answers(0.85, seed=1)[1:])
+    with pytest.raises(InputError, match="holds 299 predictions and .* 300; give two runs that answered the same"):
+        compare_results(other, runs[1])
+
+
 def test_the_job_prints_the_sentences_and_writes_the_numbers(runs, tmp_path):
     command = [sys.executable, str(ROOT / "experiments" / "compare_results.py"), f"--first={runs[0]}",
                f"--second={runs[1]}", f"--output={tmp_path / 'comparison.json'}"]

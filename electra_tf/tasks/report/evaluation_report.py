@@ -1,0 +1,36 @@
+"""The report of a tuned model on other data: its scores, how the answers are distributed, and the surest mistakes."""
+
+import pathlib
+
+from electra_tf.tasks.report.answer_sections import answer_sections
+from electra_tf.tasks.report.parts import Report, Section, Table
+from electra_tf.tasks.report.wrong_examples import in_words
+
+
+def evaluation_report(result, predictions, *, coloured_texts=()):
+    """The report of an evaluation.
+
+    Args:
+        result: what `evaluate` writes to result.json.
+        predictions: dicts of predictions.jsonl, with "label" and "prediction".
+        coloured_texts: ColouredTexts, see coloured_texts.py.
+
+    Returns:
+        Report.
+
+    >>> write_report("scores/report.html", evaluation_report(result, predictions))
+    """
+    settings = result["settings"]
+    examples = f"{result['examples']:,} examples"
+    scores = Table(("score", "value"), tuple((name, float(value)) for name, value in result["metrics"].items()),
+                   "Every score of these answers.")
+    sections = [Section("Scores", "", (scores,)), *answer_sections(predictions, coloured_texts)]
+    tables = (_table(settings, "Settings"), _table(result["versions"], "Versions"))
+    sections.append(Section("Settings and versions", "", tables, is_folded=True))
+    return Report(f"{result['task']}: {result['metric']} on {pathlib.Path(settings['data']).name}",
+                  f"{settings['model']} answered {examples} of {settings['data']}.",
+                  [(result["metric"], f"{result['score']:.4f}", f"of {examples}")], tuple(sections))
+
+
+def _table(values, caption):
+    return Table(("name", "value"), tuple((name, in_words(value)) for name, value in values.items()), caption)
