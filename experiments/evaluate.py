@@ -51,7 +51,7 @@ def main(flags):
 def _task(flags):
     """The options of the model's task: as the flags give them, else as the run was given them, else the task's own."""
     name = electra_tf.task_name_of(flags.model)
-    of_run = options_of_run(flags.model, TASKS[name])
+    of_run = options_of_run(flags.model, TASKS[name], flags.data)
     missing = {option: value for option, value in of_run.items()
                if option in FILE_OPTIONS and getattr(flags, option) in _NOT_GIVEN}
     task = task_from(dataclasses.replace(flags, **missing), TASKS, name=name)

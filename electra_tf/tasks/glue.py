@@ -134,6 +134,27 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, fo
     return GlueData(glue.task, glue.metric, **sets, unlabelled=unlabelled, unlabelled_columns=glue.unlabelled_columns)
 
 
+def glue_columns(name, source):
+    """Where a labelled set of a task of GLUE holds what.
+
+    Args:
+        name: "glue/cola" and so on.
+        source: a file laid out as the official ones, or a set of tensorflow-datasets, which has other columns.
+
+    Returns:
+        {"text_columns", "label_column"}; {} for a name that is none of GLUE.
+
+    >>> glue_columns("glue/cola", "dev.tsv")   # {'text_columns': ('3',), 'label_column': '1'}
+    """
+    glue = GLUE.get(name.removeprefix("glue/")) if name.startswith("glue/") else None
+    if glue is None:
+        return {}
+    if str(source).startswith(_TFDS):
+        *columns, label = glue.tfds_columns
+        return {"text_columns": tuple(columns), "label_column": label}
+    return {"text_columns": glue.task.text_columns, "label_column": glue.task.label_column}
+
+
 def _tfds_data(key, official, given):
     """GlueData of tensorflow-datasets, with the sets that are given in place of its own."""
     glue = GLUE[key]

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from electra_tf.config import read_json
+from electra_tf.tasks.glue import glue_columns
 from electra_tf.training.run_folder import RESULT_FILE
 
 TUNED_MODEL = "model"  # in the folder of a fine-tuning run
@@ -42,18 +43,21 @@ def kept_trial(result):
     return next((entry for entry in result.get("trials", ()) if entry["seed"] == result.get("best_seed")), {})
 
 
-def options_of_run(folder, task):
+def options_of_run(folder, task, data):
     """The options of the task that a fine-tuning run was given: columns, separators and the like.
 
     Args:
         folder: of the run.
         task: TextClassification or another class of tasks/options.py, the one that the model was tuned for.
+        data: what is to be read with them. A run of GLUE may have come from the official files or from
+            tensorflow-datasets, whose columns differ; here these are those of `data`.
 
     Returns:
         Dict of option -> value; {} where the folder is none of a finished fine-tuning run.
 
-    >>> options_of_run("runs/polarity", TextClassification)["text_columns"]   # ('sentence',)
+    >>> options_of_run("runs/polarity", TextClassification, "dev.tsv")["text_columns"]   # ('sentence',)
     """
     settings = result_of_run(folder).get("settings", {})
+    settings = {**settings, **glue_columns(settings.get("task", ""), data)}
     found = {field.name: settings[field.name] for field in dataclasses.fields(task) if field.name in settings}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}

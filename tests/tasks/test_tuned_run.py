@@ -21,8 +21,20 @@ def write_folder(folder, *, model="model", result=RESULT):
 
 def test_options_are_those_of_the_task_alone(tmp_path):
     run = write_folder(tmp_path / "run")
-    assert options_of_run(run, MultiLabel) == {"text_columns": ("a", "b"), "label_column": "c", "label_separator": ";"}
-    assert options_of_run(run, TextClassification) == {"text_columns": ("a", "b"), "label_column": "c"}
+    assert options_of_run(run, MultiLabel, "dev.tsv") == {
+        "text_columns": ("a", "b"), "label_column": "c", "label_separator": ";"}
+    assert options_of_run(run, TextClassification, "dev.tsv") == {"text_columns": ("a", "b"), "label_column": "c"}
+
+
+@pytest.mark.parametrize("data, columns", [
+    ("dev.tsv", {"text_columns": ("3",), "label_column": "1"}),
+    ("tfds:glue/cola@validation", {"text_columns": ("sentence",), "label_column": "label:number"})])
+@pytest.mark.parametrize("of_run", [("3", "1"), ("sentence", "label:number")])
+def test_a_run_of_glue_reads_official_files_and_tensorflow_datasets_wherever_its_own_sets_came_from(
+        tmp_path, of_run, data, columns):
+    settings = {"task": "glue/cola", "text_columns": [of_run[0]], "label_column": of_run[1], "long_text": "max"}
+    run = write_folder(tmp_path / "run", result={**RESULT, "settings": settings})
+    assert options_of_run(run, TextClassification, data) == {**columns, "long_text": "max"}
 
 
 def test_the_kept_trial_is_the_one_whose_model_lies_there(tmp_path):
@@ -36,7 +48,7 @@ def test_other_folders_are_no_fine_tuning_runs(tmp_path):
     unfinished = write_folder(tmp_path / "unfinished")
     (unfinished / "result.json").unlink()
     for folder in (pretraining, model, unfinished, tmp_path / "nowhere"):
-        assert result_of_run(folder) == {} == options_of_run(folder, TextClassification)
+        assert result_of_run(folder) == {} == options_of_run(folder, TextClassification, "dev.tsv")
 
 
 def test_a_broken_result_is_named(tmp_path):
