@@ -52,6 +52,13 @@ class MultiLabelTask(FineTuningTask):
         shares = np.clip(examples.labels.mean(axis=0), 1e-9, 1 - 1e-9)
         return float(-(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).mean())
 
+    def majority_level(self, examples, metric):
+        """Of always answering the commonest set of labels."""
+        labels = examples.labels > 0
+        sets, counts = np.unique(labels, axis=0, return_counts=True)
+        answers = np.broadcast_to(sets[counts.argmax()], labels.shape).astype(float)
+        return MultiLabelScores(labels, answers).numbers()[metric]
+
     def predictions(self, model, rows):
         for text, labels, answer in zip(zip(*rows.columns, strict=True), self._labels(rows),
                                         model.predict(rows.texts, verbose=0), strict=True):

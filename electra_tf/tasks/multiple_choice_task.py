@@ -13,6 +13,7 @@ from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.report.coloured_texts import coloured_choices
+from electra_tf.tasks.statistics.collapse import majority_level
 
 
 class MultipleChoiceTask(FineTuningTask):
@@ -45,6 +46,10 @@ class MultipleChoiceTask(FineTuningTask):
     def constant_guess_loss(self, examples):
         """Cross-entropy of finding all endings equally likely."""
         return math.log(len(self.options.choice_columns))
+
+    def majority_level(self, examples, metric):
+        """Of always choosing the ending in one place."""
+        return majority_level(examples.labels, num_labels=len(self.options.choice_columns), metric=metric)
 
     def predictions(self, model, rows):
         names = self.options.choice_columns

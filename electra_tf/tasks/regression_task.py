@@ -50,6 +50,10 @@ class RegressionTask(FineTuningTask):
         """Squared error of always answering with the mean."""
         return float(np.var(examples.labels))
 
+    def majority_level(self, examples, metric):
+        """A constant answer has no correlation with anything."""
+        return 0.0
+
     def predictions(self, model, rows):
         for text, label, answer in zip(zip(*rows.columns, strict=True), _numbers(rows),
                                        model.predict(rows.texts, verbose=0), strict=True):

@@ -12,7 +12,7 @@ from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.report.coloured_texts import coloured_tags
-from electra_tf.tasks.tagging.tag_schemes import PLAIN, labels_of, spans_of, tags_of
+from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, PLAIN, labels_of, spans_of, tags_of
 from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
@@ -73,6 +73,14 @@ class TokenClassificationTask(FineTuningTask):
         counts = np.bincount(labels[labels >= 0])
         counts = counts[counts > 0]
         return float(-(counts * np.log(counts / counts.sum())).sum() / len(examples))
+
+    def majority_level(self, examples, metric):
+        """Of always answering O, or the commonest of plain tags."""
+        tags, scheme = examples.rows.tags, examples.rows.scheme
+        counts = collections.Counter(tag for sentence in tags for tag in sentence)
+        answer = counts.most_common(1)[0][0] if scheme == PLAIN else OUTSIDE
+        answers = [[answer] * len(sentence) for sentence in tags]
+        return tagging_scores(tags, answers, scheme=scheme).numbers()[metric]
 
     def predictions(self, model, rows):
         for words, tags, answer in zip(rows.words, _tags_for(model, rows), model.predict(rows.words), strict=True):
