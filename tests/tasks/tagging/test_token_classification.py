@@ -86,11 +86,12 @@ def test_a_tagger_learns_spans():
 
 def test_offsets_lie_in_the_users_own_text():
     tagger = new_tagger(scheme="IOB1")
-    texts = ["  Good,\tfilm\u00adA!  ", "", "a\u0301b good"]
+    texts = ["  Good,\tfilm\u00adA!  ", "", "a\u0301b good", "  小明在北京。good电影"]
     for text, answer in zip(texts, tagger.predict(texts), strict=True):
         assert [text[word.start:word.end] for word in answer.words] == [word.word for word in answer.words]
         assert all(text[span.start:span.end] == span.text for span in answer.spans)
     assert [word.word for word in tagger.predict(texts[:1])[0].words] == ["Good", ",", "film\u00adA", "!"]
+    assert [word.word for word in tagger.predict(texts[-1:])[0].words] == [*"小明在北京。", "good", *"电影"]
 
 
 def test_words_are_joined_by_spaces():
