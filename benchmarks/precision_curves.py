@@ -1,7 +1,7 @@
 """Does a run in bfloat16 with the fused operations learn what float32 does? The same 2,000 updates on both paths.
 
-Preset tiny with dropout; the same records, seed, masks and dropout in every run. Another seed in float32 shows how far
-two equally good runs lie apart. Runs that are done are not run again, one that was stopped goes on:
+Preset tiny with dropout; the same records, masks and dropout in every run of one seed. Other seeds show how far equally
+good runs lie apart. Runs that are done are not run again, one that was stopped goes on:
 
     python benchmarks/precision_curves.py RECORDS WORK        RECORDS: rows of 64 tokens
 """
@@ -28,6 +28,8 @@ RUNS = {
     "bfloat16, fused operations": ("precision=bfloat16", "seed=0"),
     "float32, plain TensorFlow, another seed": (*PLAIN, "seed=1"),
     "float32, fused operations": ("precision=float32", "seed=0"),
+    "bfloat16, fused operations, another seed": ("precision=bfloat16", "seed=1"),
+    "bfloat16, fused operations, a third seed": ("precision=bfloat16", "seed=2"),
 }
 LOSSES = ("generator_loss", "discriminator_loss")
 
