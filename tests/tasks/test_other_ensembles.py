@@ -118,7 +118,7 @@ def test_an_ensemble_comes_back_from_its_folder_and_its_keras_file(kind, tmp_pat
     for again in (load_task_model(tmp_path / "folder"), keras.models.load_model(tmp_path / "model.keras")):
         assert type(again) is kind and len(again.members) == 3
         for found, expected in zip(outputs(again), outputs(ensemble), strict=True):
-            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
     with pytest.raises(InputError, match=f"holds a model of kind '{ensemble.KIND}'; give the labels of a tuned model"):
         load_text_model(tmp_path / "folder")
     with pytest.raises(InputError, match="an ensemble is not trained; train its members"):
