@@ -7,7 +7,6 @@ import pathlib
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder
 from electra_tf.model.model_folder import fingerprint, load_model_folder
-from electra_tf.tasks.ensemble import ElectraEnsemble
 from electra_tf.tasks.finetune import task_of
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
@@ -26,7 +25,7 @@ from electra_tf.tasks.report.page import REPORT_FILE, write_report
 from electra_tf.tasks.result_file import DATA_SPLIT, result_values
 from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
-from electra_tf.tasks.task_models import load_task_model
+from electra_tf.tasks.task_models import load_task_model, tuned_kind
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.tasks.trial import PICTURE_FILE, PREDICTIONS_FILE, write_predictions
@@ -54,8 +53,7 @@ def task_name_of(model):
 
     >>> task_name_of("runs/polarity")   # 'text_classification'
     """
-    saved = load_model_folder(model_folder_of(model))
-    kind = saved.extra["of"] if saved.kind == ElectraEnsemble.KIND else saved.kind
+    kind = tuned_kind(load_model_folder(model_folder_of(model)))
     if kind not in _TASK_NAMES:
         raise InputError(f"{model} holds a model of kind {kind!r}, which was not tuned for a task; fine-tune it first.")
     return _TASK_NAMES[kind]

@@ -5,17 +5,16 @@ import pathlib
 
 from electra_tf.config import unknown_name_error
 from electra_tf.errors import InputError
-from electra_tf.tasks.options import Regression, TextClassification
+from electra_tf.tasks.options import TFDS_PREFIX, Regression, TextClassification
 
 _PAIR = ("sentence1", "sentence2")
 _PACKINGS = ("", ".gz", ".xz")
 DIAGNOSTIC = "glue/ax"
 # As the official download script lays it out, as the leaderboard calls it, and beside MNLI's files as the original.
 _DIAGNOSTIC_FOLDERS, _DIAGNOSTIC_NAMES = ("diagnostic", "AX", "MNLI", ""), ("diagnostic", "AX")
-_TFDS = "tfds:"
 # What tensorflow-datasets calls otherwise than the official files.
 _TFDS_SPLITS = {"dev": "validation", "dev_matched": "validation_matched", "dev_mismatched": "validation_mismatched"}
-_TFDS_PREMISE_COLUMNS, _TFDS_DIAGNOSTIC = ("premise", "hypothesis"), {"AX": f"{_TFDS}{DIAGNOSTIC}@test"}
+_TFDS_PREMISE_COLUMNS, _TFDS_DIAGNOSTIC = ("premise", "hypothesis"), {"AX": f"{TFDS_PREFIX}{DIAGNOSTIC}@test"}
 # The official files tell these labels by number. The order matters: F1 is that of the second label.
 _TFDS_LABEL, _TFDS_NUMBER = "label", "label:number"
 
@@ -119,7 +118,7 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, fo
     official = {"train": "train", "validation": None if folds else glue.validation,
                 "test": glue.test or (glue.validation if folds else None)}
     given = {"train": train, "validation": validation, "test": test}
-    all_are_files = train and (validation or folds) and not str(train).startswith(_TFDS)
+    all_are_files = train and (validation or folds) and not str(train).startswith(TFDS_PREFIX)
     if data_dir is None and not all_are_files:
         return _tfds_data(key, official, given)
     folders = [] if data_dir is None else [pathlib.Path(data_dir) / glue.folder, pathlib.Path(data_dir)]
@@ -149,7 +148,7 @@ def glue_columns(name, source):
     glue = GLUE.get(name.removeprefix("glue/")) if name.startswith("glue/") else None
     if glue is None:
         return {}
-    if str(source).startswith(_TFDS):
+    if str(source).startswith(TFDS_PREFIX):
         *columns, label = glue.tfds_columns
         return {"text_columns": tuple(columns), "label_column": label}
     return {"text_columns": glue.task.text_columns, "label_column": glue.task.label_column}
@@ -161,7 +160,7 @@ def _tfds_data(key, official, given):
     *columns, label = glue.tfds_columns
 
     def named(file):
-        return file and f"{_TFDS}glue/{key}@{_TFDS_SPLITS.get(file, file)}"
+        return file and f"{TFDS_PREFIX}glue/{key}@{_TFDS_SPLITS.get(file, file)}"
     sets = {part: given[part] or named(file) for part, file in official.items()}
     unlabelled = {form: named(file) for form, file in glue.submissions.items()}
     return GlueData(type(glue.task)(tuple(columns), label), glue.metric, **sets,

@@ -8,8 +8,8 @@ import numpy as np
 from electra_tf.errors import InputError
 from electra_tf.files import require_new_file, write_text_atomically
 from electra_tf.tasks.labelled_files import read_labelled_texts
+from electra_tf.tasks.options import TFDS_PREFIX
 from electra_tf.tasks.text_regression import ElectraTextRegressor
-from electra_tf.tasks.tfds_rows import TFDS_PREFIX
 
 SUBMISSION = "submission"  # in the folder of a fine-tuning run
 FILES = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")

@@ -11,8 +11,9 @@ import sys
 
 from electra_tf.errors import InputError
 from electra_tf.files import some_names
+from electra_tf.tasks.options import TFDS_PREFIX
 from electra_tf.tasks.statistics.folds import fold_of_rows
-from electra_tf.tasks.tfds_rows import TFDS_PREFIX, read_tfds_columns
+from electra_tf.tasks.tfds_rows import read_tfds_columns
 from electra_tf.text.text_files import LineReader
 
 _FORMATS = (".tsv", ".csv", ".jsonl")

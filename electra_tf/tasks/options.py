@@ -7,6 +7,7 @@ from electra_tf.settings import require, require_whole_numbers
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.tagging.options import TokenClassification
 
+TFDS_PREFIX = "tfds:"  # of a labelled set that tensorflow-datasets knows: tfds:NAME@SPLIT
 _TEXTS = ("column of the texts, or two for pairs: sentence1,sentence2; numbers (0, -1) for a file without a line of "
           "names")
 TRUNCATE, MEAN, MAX, FIRST = LONG_TEXT = ("truncate", "mean", "max", "first")

@@ -4,8 +4,8 @@ import tensorflow_datasets as tfds
 
 from electra_tf.errors import InputError
 from electra_tf.files import some_names
+from electra_tf.tasks.options import TFDS_PREFIX
 
-TFDS_PREFIX = "tfds:"
 # Behind the name of a column of class labels: their numbers instead of their names.
 NUMBERS = ":number"
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from electra_tf.tasks import finetuning_loop
 from electra_tf.tasks.task_models import load_task_model
-from experiments import finetune, job
+from experiments import finetune
+from tests.experiments import in_process
 from tests.tasks.glue_files import write_glue
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
@@ -40,11 +41,8 @@ def run(data, tmp_path, capsys):
     """Runs the job, to the folder `run`; what it printed, or with an exit code of 2 its error."""
     def run_job(*flags, code=0):
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            job.run_job(finetune.main, finetune.Flags, ["finetune.py", f"--model={data}/pretrained",
-                                                        f"--output={tmp_path}/run", *FAST, *flags])
+        in_process.run(finetune, f"--model={data}/pretrained", f"--output={tmp_path}/run", *FAST, *flags, code=code)
         printed = capsys.readouterr()
-        assert ended.value.code == code, printed.err
         return printed.err if code else printed.out
     return run_job
 

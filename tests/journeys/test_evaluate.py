@@ -9,20 +9,14 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.tasks.evaluate import _TASK_NAMES
 from electra_tf.tasks.finetune import task_of
 from electra_tf.tasks.options import TASKS, QuestionAnswering, TokenClassification
-from experiments import evaluate, finetune, job
+from experiments import evaluate, finetune
+from tests.experiments.in_process import run
 from tests.tasks.question_answering.moods import moods as moods_asked_for
 from tests.tasks.question_answering.moods import write_squad
 from tests.tasks.tagging.moods import moods, write_columns
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 OPTIONS = ("--text_columns=sentence", "--label_column=label")
-
-
-def run(module, *flags, code=0):
-    """A job as from the command line, in this process."""
-    with pytest.raises(SystemExit) as ended:
-        job.run_job(module.main, module.Flags, [f"{module.__name__.rpartition('.')[2]}.py", *flags])
-    assert ended.value.code == code
 
 
 @pytest.fixture(scope="module")

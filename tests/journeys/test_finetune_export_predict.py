@@ -10,8 +10,9 @@ import pytest
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.text.preprocessor import TextPreprocessor
-from experiments import finetune, job, predict
+from experiments import finetune, predict
 from export import litert, saved_model
+from tests.experiments.in_process import run
 from tests.tasks.tiny import reviews, save_networks, scatter_weights, tiny_config, tiny_vocabulary, write_tsv
 
 # What a program that has never heard of electra_tf does with an export.
@@ -24,13 +25,6 @@ answers = model.signatures["serving_default"](text=tf.constant(json.loads(sys.ar
 print(json.dumps([label.decode() for label in answers["labels"].numpy()]))
 print(sorted({name.split(".")[0] for name in sys.modules} & {"electra_tf", "keras_hub", "tokenizers"}))
 """
-
-
-def run(module, *flags, code=0):
-    """A job as from the command line, in this process."""
-    with pytest.raises(SystemExit) as ended:
-        job.run_job(module.main, module.Flags, [f"{module.__name__.rpartition('.')[2]}.py", *flags])
-    assert ended.value.code == code
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")

@@ -6,19 +6,13 @@ import pytest
 
 from electra_tf.errors import InputError
 from electra_tf.tasks.statistics.comparison import compare_results
-from experiments import evaluate, finetune, job
+from experiments import evaluate, finetune
+from tests.experiments.in_process import run
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 OPTIONS = ("--text_columns=sentence", "--label_column=label")
 NAMES = {"task", "metric", "split", "trials", "median", "mean", "std", "settings", "settings_hash", "versions"}
 NAMES_OF_TRIAL = {"seed", "score", "metrics", "per_class", "best_step", "collapsed"}
-
-
-def run(module, *flags, code=0):
-    """A job as from the command line, in this process."""
-    with pytest.raises(SystemExit) as ended:
-        job.run_job(module.main, module.Flags, [f"{module.__name__.rpartition('.')[2]}.py", *flags])
-    assert ended.value.code == code
 
 
 def read(folder):

@@ -12,16 +12,11 @@ from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.glue import diagnostic_data, glue_data
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.text.preprocessor import TextPreprocessor
-from experiments import evaluate, finetune, glue_submission, job
+from experiments import evaluate, finetune, glue_submission
+from tests.experiments.in_process import run
 from tests.tasks.tiny import reviews, save_networks, scatter_weights, tiny_config, tiny_vocabulary
 
 LABELS = ("contradiction", "entailment", "neutral")
-
-
-def run(module, *flags, code=0):
-    with pytest.raises(SystemExit) as ended:
-        job.run_job(module.main, module.Flags, ["job.py", *map(str, flags)])
-    assert ended.value.code == code
 
 
 def save_classifier(folder, *, labels=LABELS, pairs=True):

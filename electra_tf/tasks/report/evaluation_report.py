@@ -2,9 +2,8 @@
 
 import pathlib
 
-from electra_tf.tasks.report.answer_sections import answer_sections
 from electra_tf.tasks.report.parts import Report, Section, Table
-from electra_tf.tasks.report.wrong_examples import in_words
+from electra_tf.tasks.report.shared_sections import answer_sections, settings_section
 
 
 def evaluation_report(result, predictions, *, coloured_texts=()):
@@ -24,13 +23,8 @@ def evaluation_report(result, predictions, *, coloured_texts=()):
     examples = f"{result['examples']:,} examples"
     scores = Table(("score", "value"), tuple((name, float(value)) for name, value in result["metrics"].items()),
                    "Every score of these answers.")
-    sections = [Section("Scores", "", (scores,)), *answer_sections(predictions, coloured_texts)]
-    tables = (_table(settings, "Settings"), _table(result["versions"], "Versions"))
-    sections.append(Section("Settings and versions", "", tables, is_folded=True))
+    sections = (Section("Scores", "", (scores,)), *answer_sections(predictions, coloured_texts),
+                settings_section(result))
     return Report(f"{result['task']}: {result['metric']} on {pathlib.Path(settings['data']).name}",
                   f"{settings['model']} answered {examples} of {settings['data']}.",
-                  [(result["metric"], f"{result['score']:.4f}", f"of {examples}")], tuple(sections))
-
-
-def _table(values, caption):
-    return Table(("name", "value"), tuple((name, in_words(value)) for name, value in values.items()), caption)
+                  [(result["metric"], f"{result['score']:.4f}", f"of {examples}")], sections)

@@ -6,9 +6,8 @@ import pathlib
 import numpy as np
 
 from electra_tf.config import read_json
-from electra_tf.tasks.report.answer_sections import answer_sections
 from electra_tf.tasks.report.parts import Curves, Report, Section, Table
-from electra_tf.tasks.report.wrong_examples import in_words
+from electra_tf.tasks.report.shared_sections import answer_sections, settings_section
 from electra_tf.tasks.statistics.prediction_files import TRIALS, read_predictions
 from electra_tf.tasks.statistics.trials import collapse_words, kept_attempts, numbered_attempts, trials_summary
 from electra_tf.training.run_folder import RESULT_FILE
@@ -39,7 +38,7 @@ def run_report(folder, *, coloured_texts=()):
                 Section("Trials", _unscored_ensemble(result), (
                     trials_part(result["trials"], metric=result["metric"], best_seed=best), *_ensemble_parts(result)))]
     sections += answer_sections(predictions, coloured_texts, of_whom=of_best)
-    sections.append(Section("Settings and versions", "", _settings_parts(result), is_folded=True))
+    sections.append(settings_section(result, caption=f"Settings (hash {result.get('settings_hash', '')[:12]})"))
     return Report(f"{result['task']}: {result['metric']} on {result['split']}", _lead(result), _facts(result),
                   tuple(sections))
 
@@ -131,13 +130,3 @@ def _curves(folder, result):
 
 def _records(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-
-
-def _settings_parts(result):
-    settings_hash = result.get("settings_hash", "")[:12]
-    return tuple(_values_table(values, caption) for values, caption in (
-        (result["settings"], f"Settings (hash {settings_hash})"), (result.get("versions"), "Versions")) if values)
-
-
-def _values_table(values, caption):
-    return Table(("name", "value"), tuple((name, in_words(value)) for name, value in values.items()), caption)

@@ -1,8 +1,8 @@
-"""The sections of a report that show answers: how they are distributed, the surest mistakes, and what they rest on."""
+"""The sections that the reports of a run and of an evaluation share: the answers, and what they were made with."""
 
 from electra_tf.tasks.report.answer_parts import answer_parts
-from electra_tf.tasks.report.parts import Section
-from electra_tf.tasks.report.wrong_examples import wrong_examples_table
+from electra_tf.tasks.report.parts import Section, Table
+from electra_tf.tasks.report.wrong_examples import in_words, wrong_examples_table
 
 
 def answer_sections(predictions, coloured_texts, *, of_whom=""):
@@ -32,3 +32,17 @@ def answer_sections(predictions, coloured_texts, *, of_whom=""):
             "first, or for a higher score; orange with a dotted line below against it; the stronger, the more.",
             tuple(coloured_texts)))
     return sections
+
+
+def settings_section(result, *, caption="Settings"):
+    """The section of the settings and versions in a result.json.
+
+    Args:
+        result: its values.
+        caption: of the table of settings.
+
+    >>> settings_section(result).title   # 'Settings and versions'
+    """
+    tables = tuple(Table(("name", "value"), tuple((name, in_words(value)) for name, value in values.items()), what)
+                   for values, what in ((result["settings"], caption), (result.get("versions"), "Versions")) if values)
+    return Section("Settings and versions", "", tables, is_folded=True)
