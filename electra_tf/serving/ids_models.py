@@ -11,6 +11,7 @@ from electra_tf.serving.ids_network import served_outputs_of_ids
 from electra_tf.serving.request_batches import batches_by_length, with_short_length
 from electra_tf.serving.samples import sample_features
 from electra_tf.serving.saved_model import SERVING_SIGNATURE, VOCABULARY_FOLDER
+from electra_tf.tasks.long_texts import pooled, windows_of
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices, encode_choices
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -19,7 +20,6 @@ from electra_tf.tasks.question_answering.span_head import SpanBeam
 from electra_tf.tasks.tagging.text_tagger import TextTagger
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.task_models import load_task_model
-from electra_tf.tasks.text_batches import encode_in_bulk
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import Vocabulary
 
@@ -48,12 +48,12 @@ def _question_answering(tokenizer, sequence_length, settings):
 
 
 def _multiple_choice(tokenizer, sequence_length, settings):
-    def encode(columns):
-        return encode_in_bulk(tokenizer, columns, sequence_length=sequence_length)
-
     def answer(texts, outputs_of):
-        encoded = encode_choices(encode, texts, num_choices=settings["num_choices"])
-        return best_choices(texts, outputs_of(encoded)["probabilities"])
+        encoded = encode_choices(tokenizer, texts, num_choices=settings["num_choices"], long_text=settings["long_text"],
+                                 sequence_length=sequence_length, stride=settings["stride"]).for_evaluation()
+        windows, text_of = windows_of(encoded)
+        logits = pooled(outputs_of(windows)["logits"], text_of, num_texts=len(encoded), pooling=settings["long_text"])
+        return best_choices(texts, tf.nn.softmax(logits).numpy())
     return answer
 
 

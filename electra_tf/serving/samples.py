@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from electra_tf.tasks.long_texts import windows_of
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.task_models import TEXT_MODELS
@@ -42,5 +43,7 @@ def _encoded(model):
         return model.encode((texts, texts[::-1]))
     if isinstance(model, ElectraMultipleChoice):
         choices = range(1, 1 + (model.num_choices or 2))
-        return model.encode([(text, [texts[place - choice] for choice in choices]) for place, text in enumerate(texts)])
+        windows, _ = windows_of(model.encode(
+            [(text, [texts[place - choice] for choice in choices]) for place, text in enumerate(texts)]))
+        return windows
     return model.encode(texts)

@@ -7,7 +7,9 @@ import keras
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.model.encoder import unpack_inputs
 from electra_tf.model.model_folder import load_model_folder, save_model_folder
+from electra_tf.tasks.long_texts import real_windows
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -178,7 +180,7 @@ class ElectraEnsemble(_Ensemble, TextTask):
 
 @keras.saving.register_keras_serializable(package="electra_tf")
 class ChoiceEnsemble(_Ensemble, ElectraMultipleChoice):
-    """Chooses endings by the mean of its members' logits.
+    """Chooses endings by the mean of its members' logits; of a long text, the means of its windows are pooled.
 
     Args:
         members: list of ElectraMultipleChoice.
@@ -186,7 +188,14 @@ class ChoiceEnsemble(_Ensemble, ElectraMultipleChoice):
     >>> ChoiceEnsemble(members).predict([("the bird woke", ("it broke", "it sang"))])   # [[0.3, 0.7]]
     """
 
-    TAKEN_OVER = (*_Ensemble.TAKEN_OVER, "num_outputs", "num_choices", "long_text", "stride")
+    TAKEN_OVER = (*_Ensemble.TAKEN_OVER, "num_outputs", "num_choices", "long_text", "stride", "tokenizer")
+
+    def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
+        """Logits float32 [batch, choices]; also of texts with all their windows."""
+        features = unpack_inputs(inputs, segment_ids, padding_mask)
+        if features[0].shape.rank > self.feature_rank:  # as in serving, where the ensemble's network sees one window
+            return self.window_outputs(*real_windows(features), num_texts=tf.shape(features[0])[0])
+        return super().call(*features)
 
 
 @keras.saving.register_keras_serializable(package="electra_tf")

@@ -72,7 +72,7 @@ class FirstTokenTask(TextTask):
         Outside training, texts may also be given with all their windows, [batch, windows, length].
         """
         features = unpack_inputs(inputs, segment_ids, padding_mask)
-        if features[0].shape.rank == 3:
+        if features[0].shape.rank > self.feature_rank:
             return self.window_outputs(*real_windows(features), num_texts=tf.shape(features[0])[0])
         hidden = self.encoder(inputs, segment_ids, padding_mask, training=training, random=random)
         first = self.dropout(hidden[:, 0], training=training, random=random)
@@ -84,7 +84,7 @@ class FirstTokenTask(TextTask):
         """Outputs float32 [num_texts, num_outputs] of texts, from all their windows.
 
         Args:
-            windows: dict of int32 [windows, length].
+            windows: dict of int32 [windows, length], as `call` takes them for short texts.
             text_of: int32 [windows], the text that each belongs to; one from `num_texts` on is left out.
         """
         return pooled(in_portions(self, windows, least=num_texts), text_of, num_texts=num_texts, pooling=self.long_text)

@@ -120,6 +120,31 @@ class ClassificationScore(_ConfusionMetric):
         return {"score_name": self.score_name, **super().get_config()}
 
 
+@keras.saving.register_keras_serializable(package="electra_tf")
+class SpanAccuracy(keras.metrics.Mean):
+    """Share of a question answerer's windows whose likeliest start, and likeliest end after it, are the right ones.
+
+    A window without the answer is right where [CLS] is likeliest for both. Exact match and F1 of whole answers, which
+    need the texts, are what a fine-tuning run reports.
+
+    >>> answerer.compile(metrics=[SpanAccuracy()])
+    """
+
+    def __init__(self, name="span_accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Counts windows.
+
+        Args:
+            y_true: integer [batch, 2], the places of the right start and end.
+            y_pred: [batch, 2, length], scores of the starts, and of the ends for the right start.
+            sample_weight: float [batch]; None counts each row as 1.
+        """
+        are_right = tf.equal(tf.argmax(y_pred, axis=-1, output_type=tf.int32), tf.cast(y_true, tf.int32))
+        return super().update_state(tf.cast(tf.reduce_all(are_right, axis=-1), tf.float32), sample_weight=sample_weight)
+
+
 class _CorrelationMetric(ScoreMetric):
     """A score that needs every pair of numbers; nan where a side is constant."""
 

@@ -14,35 +14,45 @@ _WINDOWS_AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class EncodedWindows(EncodedTexts):
-    """Texts of which at least one has several windows.
+class EncodedWindows:
+    """Texts of which at least one has several windows; it is used as EncodedTexts are.
 
     Attributes:
-        token_ids, segment_ids: int32 [windows, longest], the windows of the first text, then those of the second ...
-        lengths: int32 [texts], real pieces in all windows of each.
-        window_lengths: int32 [windows], real pieces in each row.
+        windows: EncodedTexts or rows of another kind: the windows of the first text, then those of the second ...
         starts: int [texts + 1]: the windows of text i are the rows from starts[i] up to starts[i + 1].
         answers_from_first: whether the first window alone answers for a text.
     """
 
-    window_lengths: np.ndarray = None
-    starts: np.ndarray = None
-    answers_from_first: bool = False
-    feature_rank = 3
+    windows: EncodedTexts
+    starts: np.ndarray
+    answers_from_first: bool
+
+    def __len__(self):
+        return len(self.starts) - 1
+
+    @property
+    def feature_rank(self):
+        """Of the token ids in a batch: [texts, windows, ...]."""
+        return self.windows.feature_rank + 1
 
     @property
     def num_windows(self):
         """Windows of each text, int [texts]."""
         return np.diff(self.starts)
 
+    @property
+    def lengths(self):
+        """Real pieces in all windows of each text, int32 [texts]."""
+        return np.add.reduceat(self.windows.lengths, self.starts[:-1])
+
     def of_epoch(self, *, seed, epoch):
-        """EncodedTexts: one window of each text, drawn anew in each epoch."""
+        """One window of each text, drawn anew in each epoch."""
         share = np.random.default_rng([seed, epoch, 1]).random(len(self))  # 1: not the numbers of the order
-        return self._windows(self.starts[:-1] + (share * self.num_windows).astype(int))
+        return _at(self.windows, self.starts[:-1] + (share * self.num_windows).astype(int))
 
     def for_evaluation(self):
-        """What answers for the texts: all windows, or EncodedTexts of the first ones."""
-        return self._windows(self.starts[:-1]) if self.answers_from_first else self
+        """What answers for the texts: all windows, or the first ones alone."""
+        return _at(self.windows, self.starts[:-1]) if self.answers_from_first else self
 
     def evaluation_batches(self, order, *, batch_size):
         """Texts in their order, in batches of at most `batch_size` windows, empty ones counted, or of one text."""
@@ -60,16 +70,50 @@ class EncodedWindows(EncodedTexts):
         counts = self.num_windows[rows]
         text = np.repeat(np.arange(len(rows)), counts)
         number = np.concatenate([np.arange(count) for count in counts])
-        windows = self._windows(self.starts[rows][text] + number)
-        features = windows.batch(np.arange(len(windows)), batch_size=len(windows))
-        batch = {name: np.zeros((len(rows), counts.max(), values.shape[1]), np.int32)
+        places = self.starts[rows][text] + number
+        features = self.windows.batch(places, batch_size=len(places))
+        batch = {name: np.zeros((len(rows), counts.max(), *values.shape[1:]), np.int32)
                  for name, values in features.items()}
         for name, values in features.items():
             batch[name][text, number] = values
         return batch
 
-    def _windows(self, places):
-        return EncodedTexts(self.token_ids[places], self.segment_ids[places], self.window_lengths[places])
+
+def _at(encoded, places):
+    """Some of the rows of EncodedTexts, as the same kind of rows."""
+    return dataclasses.replace(encoded, **{field.name: getattr(encoded, field.name)[places]
+                                           for field in dataclasses.fields(encoded)})
+
+
+def windows_of(encoded):
+    """What a network that knows no windows reads for EncodedTexts or EncodedWindows.
+
+    Returns:
+        (rows, EncodedTexts or of another kind; the text that each belongs to, int [rows]).
+
+    >>> windows_of(encoded)[1]   # [0, 0, 0, 1]
+    """
+    if not isinstance(encoded, EncodedWindows):
+        return encoded, np.arange(len(encoded))
+    return encoded.windows, np.repeat(np.arange(len(encoded)), encoded.num_windows)
+
+
+def with_windows(windows, counts, *, answers_from_first):
+    """Texts from their windows.
+
+    Args:
+        windows: EncodedTexts or rows of another kind, those of the first text first.
+        counts: int [texts], windows of each text.
+        answers_from_first: see EncodedWindows.
+
+    Returns:
+        EncodedWindows; `windows` as they are where every text has one.
+
+    >>> with_windows(encoded, [1, 2], answers_from_first=False).starts   # [0, 1, 3]
+    """
+    if np.max(counts, initial=1) == 1:
+        return windows
+    return EncodedWindows(windows, np.concatenate([[0], np.cumsum(counts)]), answers_from_first)
 
 
 def encode_windows(preprocessor, columns, *, stride, answers_from_first):
@@ -92,28 +136,25 @@ def encode_windows(preprocessor, columns, *, stride, answers_from_first):
         features, text_of = text_windows(preprocessor, chunk if len(chunk) == 2 else chunk[0], stride=stride)
         parts.append(encoded_rows(features))
         counts.append(np.bincount(text_of, minlength=len(chunk[0])))
-    windows, counts = joined_rows(parts), np.concatenate(counts)
-    if counts.max(initial=1) == 1:
-        return windows
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    return EncodedWindows(windows.token_ids, windows.segment_ids, np.add.reduceat(windows.lengths, starts[:-1]),
-                          windows.lengths, starts, answers_from_first)
+    return with_windows(joined_rows(parts), np.concatenate(counts), answers_from_first=answers_from_first)
 
 
 def real_windows(features):
-    """[batch, windows, length] -> dict of [batch * windows, length], and the text that each row belongs to.
+    """[batch, windows, ...] -> dict of [batch * windows, ...], and the text that each row belongs to.
 
     Args:
-        features: (token_ids, segment_ids, padding_mask), int32 [batch, windows, length].
+        features: (token_ids, segment_ids, padding_mask), int32 [batch, windows, length], or with choices [batch,
+            windows, choices, length].
 
     Returns:
         (dict of int32, text_of int32 [batch * windows]); an empty window belongs to the text `batch`, which is none.
     """
     shape = tf.shape(features[0])
     *_, padding_mask = features
-    is_real = (padding_mask[:, :, 0] > 0) | (tf.range(shape[1]) == 0)  # so that no text is without a window
+    first = padding_mask[..., 0] if padding_mask.shape.rank == 3 else padding_mask[..., 0, 0]  # [batch, windows]
+    is_real = (first > 0) | (tf.range(shape[1]) == 0)  # so that no text is without a window
     text_of = tf.where(is_real, tf.range(shape[0])[:, None], shape[0])
-    flat = {name: tf.reshape(values, [shape[0] * shape[1], shape[2]])
+    flat = {name: tf.reshape(values, tf.concat([[-1], shape[2:]], axis=0))
             for name, values in zip(FEATURES, features, strict=True)}
     return flat, tf.reshape(text_of, [-1])
 
@@ -122,8 +163,8 @@ def in_portions(outputs, windows, *, least):
     """A network's outputs for windows, a limited number of them at once.
 
     Args:
-        outputs: function of a dict of [batch, length] -> float32 [batch, outputs].
-        windows: dict of int32 [windows, length].
+        outputs: function of a dict of [batch, ...] -> float32 [batch, outputs].
+        windows: dict of int32 [windows, ...].
         least: as many windows are seen at once in any case; the number of texts, so that short texts are one batch.
 
     Returns:
@@ -133,10 +174,13 @@ def in_portions(outputs, windows, *, least):
     num_windows = tf.shape(windows["token_ids"])[0]
     portions = tf.maximum((num_windows + at_once - 1) // at_once, 1)
     size = (num_windows + portions - 1) // portions
-    filled = {name: tf.pad(values, [[0, portions * size - num_windows], [0, 0]]) for name, values in windows.items()}
-    stacked = {name: tf.reshape(values, [portions, size, tf.shape(values)[1]]) for name, values in filled.items()}
+    filled = {name: tf.pad(values, [[0, portions * size - num_windows]] + [[0, 0]] * (values.shape.rank - 1))
+              for name, values in windows.items()}
+    stacked = {name: tf.reshape(values, tf.concat([[portions, size], tf.shape(values)[1:]], axis=0))
+               for name, values in filled.items()}
     found = tf.map_fn(outputs, stacked, fn_output_signature=tf.float32, parallel_iterations=1)
-    return tf.reshape(found, [portions * size, found.shape[-1]])[:num_windows]
+    width = tf.shape(found)[-1] if found.shape[-1] is None else found.shape[-1]
+    return tf.reshape(found, [portions * size, width])[:num_windows]
 
 
 def pooled(outputs, text_of, *, num_texts, pooling):

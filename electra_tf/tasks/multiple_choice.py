@@ -10,8 +10,10 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import unpack_inputs
 from electra_tf.objective.random_bits import RandomSource
 from electra_tf.tasks.first_token_task import FirstTokenTask
-from electra_tf.tasks.options import TRUNCATE
-from electra_tf.tasks.text_batches import FEATURES, EncodedTexts, encode_texts
+from electra_tf.tasks.long_texts import real_windows, windows_of, with_windows
+from electra_tf.tasks.options import FIRST, TRUNCATE
+from electra_tf.tasks.text_batches import FEATURES, EncodedTexts, rows_of_ids, text_columns
+from electra_tf.text.tokenizer import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,21 +49,24 @@ class Choice:
     probabilities: tuple
 
 
-def encode_choices(encode, x, *, num_choices):
+def encode_choices(tokenizer, x, *, num_choices, sequence_length, long_text=TRUNCATE, stride=None):
     """Texts with all their endings.
 
     Args:
-        encode: function of columns (texts, endings), lists of str -> EncodedTexts.
+        tokenizer: Tokenizer.
         x: list of (text, endings).
         num_choices: how many endings each text must have; None for equally many.
+        sequence_length: pieces of a row at most, text and ending together.
+        long_text, stride: as of FirstTokenTask; see `context_windows`.
 
     Returns:
-        EncodedChoices.
+        EncodedChoices; EncodedWindows of them where a text has several windows.
 
     Raises:
-        InputError: another number of endings.
+        InputError: another number of endings, or something that is no string.
 
-    >>> encode_choices(encode, [("the glass fell", ("it broke", "it sang"))], num_choices=2).choice_lengths   # [[7, 7]]
+    >>> encode_choices(tokenizer, [("the glass fell", ("it broke", "it sang"))], num_choices=2,
+    ...                sequence_length=128).choice_lengths   # [[8, 8]]
     """
     counts = {len(endings) for _, endings in x}
     expected = {num_choices} if num_choices else counts
@@ -69,11 +74,45 @@ def encode_choices(encode, x, *, num_choices):
         raise InputError(f"texts have {', '.join(map(str, sorted(counts)))} endings; expected "
                          f"{num_choices or 'equally many'} for each.")
     choices = counts.pop() if counts else num_choices or 2
-    flat = encode(([text for text, endings in x for _ in endings], [ending for _, endings in x for ending in endings]))
+    texts, endings = text_columns(([text for text, endings in x for _ in endings],
+                                   [ending for _, endings in x for ending in endings]), pairs=True)
+    ids, ids_of_endings = (list(map(tokenizer.ids, column)) for column in (texts[::choices], endings))
+    parts, seconds, windows = [], [], []
+    for place, text in enumerate(ids):
+        own = ids_of_endings[place * choices:(place + 1) * choices]
+        cut = [text] if long_text == TRUNCATE else context_windows(
+            text, longest_ending=max(map(len, own)), sequence_length=sequence_length, stride=stride)
+        windows.append(len(cut))
+        for window in cut:
+            parts += [window] * choices
+            seconds += own
+    flat = rows_of_ids(parts, seconds, sequence_length=sequence_length, vocabulary=tokenizer.vocabulary)
     lengths = flat.lengths.reshape(-1, choices)
     shape = (len(lengths), choices, flat.token_ids.shape[1])
-    return EncodedChoices(flat.token_ids.reshape(shape), flat.segment_ids.reshape(shape),
-                          lengths.max(axis=1, initial=0), lengths)
+    return with_windows(
+        EncodedChoices(flat.token_ids.reshape(shape), flat.segment_ids.reshape(shape), lengths.max(axis=1, initial=0),
+                       lengths), windows, answers_from_first=long_text == FIRST)
+
+
+def context_windows(ids, *, longest_ending, sequence_length, stride=None):
+    """The pieces of a text, cut into windows that overlap, so that each fits into a row with every ending.
+
+    Args:
+        ids: list of int, the text.
+        longest_ending: pieces of its longest ending; of an ending, at most half of a row is kept.
+        sequence_length: pieces of a row.
+        stride: pieces from the start of one window to that of the next, at most a whole window; None takes three
+            quarters of a window.
+
+    Returns:
+        List of lists of int: one for a text that fits.
+
+    >>> context_windows(list(range(9)), longest_ending=2, sequence_length=11, stride=None)   # [[0 ... 5], [5 ... 8]]
+    """
+    room = max(sequence_length - 3 - longest_ending, (sequence_length - 2) // 2, 1)
+    step = max(min(stride or -(-3 * room // 4), room), 1)
+    count = 1 + -(-max(len(ids) - room, 0) // step)
+    return [ids[start:start + room] for start in range(0, count * step, step)]
 
 
 def best_choices(x, probabilities):
@@ -95,7 +134,8 @@ class ElectraMultipleChoice(FirstTokenTask):
     Args:
         encoder: ElectraEncoder.
         num_choices: how many endings each text has.
-        **kwargs: preprocessor, dropout: see FirstTokenTask.
+        **kwargs: preprocessor, dropout, long_text, stride: see FirstTokenTask. Of a long text there are windows, each
+            seen with every ending.
 
     >>> model = ElectraMultipleChoice.from_preset("tiny_en", num_choices=2)
     >>> model.fit([("the glass fell", ("it broke", "it sang"))], [0])
@@ -109,15 +149,19 @@ class ElectraMultipleChoice(FirstTokenTask):
     def __init__(self, encoder, *, num_choices=None, **kwargs):
         if num_choices is not None and num_choices < 2:
             raise InputError(f"num_choices={num_choices} must be 2 or more.")
-        if kwargs.get("long_text", TRUNCATE) != TRUNCATE:
-            raise InputError(f"long_text={kwargs['long_text']!r}: multiple choice cuts long texts; leave it out.")
         super().__init__(encoder, num_outputs=1, **{**kwargs, "pairs": True, "head_hidden_layer": True})
         self.num_choices = num_choices
+        self.tokenizer = None if self.preprocessor is None else Tokenizer(self.preprocessor.vocabulary)
 
     def call(self, inputs, segment_ids=None, padding_mask=None, training=False, random=None):
-        """Logits float32 [batch, choices]."""
+        """Logits float32 [batch, choices].
+
+        Outside training, texts may also be given with all their windows, [batch, windows, choices, length].
+        """
         features = unpack_inputs(inputs, segment_ids, padding_mask)
         shape = tf.shape(features[0])
+        if features[0].shape.rank > self.feature_rank:
+            return self.window_outputs(*real_windows(features), num_texts=shape[0])
         flat = {name: tf.reshape(values, [shape[0] * shape[1], shape[2]])
                 for name, values in zip(FEATURES, features, strict=True)}
         if random is not None:  # every choice draws its own dropout
@@ -127,11 +171,11 @@ class ElectraMultipleChoice(FirstTokenTask):
         return tf.reshape(super().call(flat, training=training, random=random), shape[:2])
 
     def encode(self, x):
-        """EncodedChoices of a list of (text, endings)."""
-        if self.preprocessor is None:
+        """EncodedChoices of a list of (text, endings), or EncodedWindows of them where texts are long."""
+        if self.tokenizer is None:
             raise InputError("this model has no vocabulary; give it token ids in a tf.data.Dataset.")
-        return encode_choices(lambda columns: encode_texts(self.preprocessor, columns), x,
-                              num_choices=self.num_choices)
+        return encode_choices(self.tokenizer, x, num_choices=self.num_choices, long_text=self.long_text,
+                              sequence_length=self.preprocessor.sequence_length, stride=self.stride)
 
     def label_numbers(self, y):
         """The place of the right ending, int32 [examples]."""
@@ -150,7 +194,7 @@ class ElectraMultipleChoice(FirstTokenTask):
         return {"probabilities": self.answers(logits), "logits": logits}
 
     def answer_width(self, encoded):
-        return encoded.token_ids.shape[1]
+        return windows_of(encoded)[0].token_ids.shape[1]
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
@@ -162,7 +206,7 @@ class ElectraMultipleChoice(FirstTokenTask):
         Args:
             folder: path of a model folder, or a shipped name ("tiny_en").
             num_choices: how many endings a text has, for a new head; None loads a multiple choice model whole.
-            **kwargs: sequence_length, dropout, load_weights, dtype: see FirstTokenTask.from_folder.
+            **kwargs: sequence_length, dropout, long_text, stride, load_weights, dtype: see FirstTokenTask.from_folder.
 
         >>> model = ElectraMultipleChoice.from_preset("tiny_en", num_choices=4)
         """

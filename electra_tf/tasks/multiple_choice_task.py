@@ -31,6 +31,7 @@ class MultipleChoiceTask(FineTuningTask):
         return ElectraMultipleChoice.from_preset(
             folder, num_choices=len(self.options.choice_columns), sequence_length=config.sequence_length,
             dropout=config.dropout, load_weights=load_weights,
+            long_text=self.options.long_text, stride=self.options.stride,
             dtype=dtype_policy(config.precision))
 
     def load_model(self, folder):

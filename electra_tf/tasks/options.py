@@ -83,10 +83,13 @@ class MultipleChoice:
     choice_columns: tuple[str, ...] = setting((), "columns of the choices; the label is the name of the right one's "
                                                   "column or its number from 0")
     label_column: str = setting("", "column of the labels")
+    long_text: str = setting(TRUNCATE, _LONG_TEXT)
+    stride: int | None = setting(None, _STRIDE)
     name = "multiple_choice"
 
     def __post_init__(self):
         _check_columns(self)
+        check_long_text(self.long_text, self.stride)
         require(len(self.text_columns) == 1, f"text_columns has {len(self.text_columns)} names; multiple choice takes "
                                              f"one, the text that all choices go with.")
         require(len(self.choice_columns) >= 2,

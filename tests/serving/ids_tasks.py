@@ -8,6 +8,7 @@ import pytest
 
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.ensemble import ensemble_of
+from electra_tf.tasks.long_texts import windows_of
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice, best_choices
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -20,7 +21,7 @@ from tests.tasks.tiny import scatter_weights, tiny_config, tiny_vocabulary
 LONG = "the plot was dull and the Film was\u200b véry awful! a lovely scene, very fine and a bad film. good"
 TEXTS = ["A góod film!", "", LONG, "x \u00ad bad", "fine"]
 PAIRS = [("a film", LONG), ("What was dull?", "the 🎬 plot"), ("a film", ""), ("x " * 20, "góod, fine, bad")]
-CHOICES = [("the plot", (LONG, "was bad")), ("", ("a", "")), ("fine", ("fine", "good"))]
+CHOICES = [("the plot", (LONG, "was bad")), ("", ("a", "")), ("fine", ("fine", "good")), (LONG, ("good", "a bad film"))]
 
 
 def made(kind, *, seed=1, **settings):
@@ -44,6 +45,10 @@ MODELS = {
     "joint ends": lambda: (answerer(), PAIRS),
     "independent ends": lambda: (answerer(joint=False, answerability="none", max_answer_length=3), PAIRS),
     "choice": lambda: (made(ElectraMultipleChoice, num_choices=2), CHOICES),
+    "choice by windows": lambda: (made(ElectraMultipleChoice, num_choices=2, long_text="mean"), CHOICES),
+    "choosers by windows": lambda: (ensemble_of([made(ElectraMultipleChoice, seed=seed, num_choices=2, long_text="max",
+                                                      stride=4) for seed in (1, 2)]), CHOICES),
+    "choice by first windows": lambda: (made(ElectraMultipleChoice, num_choices=2, long_text="first"), CHOICES),
     "taggers": lambda: (ensemble_of([made(ElectraTokenClassifier, seed=seed, labels=["N", "V", "X"])
                                      for seed in (1, 2)]), TEXTS),
     "answerers": lambda: (ensemble_of([answerer(seed=seed) for seed in (2, 3)]), PAIRS)}
@@ -79,5 +84,5 @@ def _check_equal(found, expected, tolerance):
 
 def features_of(model, texts):
     """Token ids of all rows that texts become."""
-    encoded = model.encode(tuple(zip(*texts)) if texts is PAIRS else texts)
+    encoded, _ = windows_of(model.encode(tuple(zip(*texts)) if texts is PAIRS else texts))
     return encoded.batch(np.arange(len(encoded)), batch_size=len(encoded))

@@ -12,6 +12,7 @@ from electra_tf.tasks.keras_metrics import (
     MacroF1,
     MatthewsCorrelation,
     PearsonCorrelation,
+    SpanAccuracy,
     SpearmanCorrelation,
 )
 from electra_tf.tasks.regression_scores import pearson, spearman
@@ -74,8 +75,21 @@ def test_correlations_are_those_of_the_whole_set_not_a_mean_of_batches(metric, s
     metric.reset_state()
 
 
-@pytest.mark.parametrize("metric", [MacroF1(4), MatthewsCorrelation(2, name="mcc"), PearsonCorrelation(name="r"),
-                                    SpearmanCorrelation(), ClassificationScore("f1", 2, name="f1_of_yes")])
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_a_span_is_right_where_both_ends_are(in_graph):
+    random, metric = np.random.default_rng(0), SpanAccuracy()
+    truth, scores = random.integers(0, 3, (90, 2)), random.normal(size=(90, 2, 3)).astype(np.float32)
+    weights = random.integers(0, 2, 90).astype(np.float32)
+    update = tf.function(metric.update_state, reduce_retracing=True) if in_graph else metric.update_state
+    for rows in np.array_split(np.arange(90), 7):
+        update(truth[rows], scores[rows], weights[rows])
+    expected = (scores.argmax(axis=-1) == truth).all(axis=1)[weights > 0].mean()
+    assert float(metric.result()) == pytest.approx(expected) and 0 < expected < 1
+
+
+@pytest.mark.parametrize("metric", [
+    SpanAccuracy(name="both_ends"), MacroF1(4), MatthewsCorrelation(2, name="mcc"), PearsonCorrelation(name="r"),
+    SpearmanCorrelation(), ClassificationScore("f1", 2, name="f1_of_yes")])
 def test_keras_brings_a_metric_back_from_its_config(metric):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(again) is type(metric) and again.get_config() == metric.get_config()

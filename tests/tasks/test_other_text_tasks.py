@@ -73,13 +73,17 @@ def labelled(count, seed):
             for text, label in zip(texts, labels, strict=True)]
 
 
-def choices(count, seed):
+def choices_of_long_texts(count, seed):
+    return choices(count, seed, words=50)
+
+
+def choices(count, seed, *, words=4):
     random = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
         place = int(random.integers(3))
         endings = [random.choice(GOOD if number == place else BAD) for number in range(3)]
-        rows.append({"text": " ".join(random.choice(OTHERS, 4)), "label": place,
+        rows.append({"text": " ".join(random.choice(OTHERS, words)), "label": place,
                      **{f"ending{number}": str(word) for number, word in enumerate(endings)}})
     return rows
 
@@ -87,7 +91,9 @@ def choices(count, seed):
 @pytest.mark.parametrize("task, rows, metric", [
     (Regression(("text",), "score"), scored, "pearson"),
     (MultiLabel(("text",), "topics"), labelled, "micro_f1"),
-    (MultipleChoice(("text",), ("ending0", "ending1", "ending2"), "label"), choices, "accuracy")])
+    (MultipleChoice(("text",), ("ending0", "ending1", "ending2"), "label"), choices, "accuracy"),
+    (MultipleChoice(("text",), ("ending0", "ending1", "ending2"), "label", long_text="mean", stride=9),
+     choices_of_long_texts, "accuracy")])
 def test_a_run_on_files_learns_and_tells_what_it_reached(network, tmp_path, task, rows, metric):
     sets = {name: write_rows(tmp_path / f"{name}.jsonl", rows(count, seed))
             for name, count, seed in (("train", 200, 0), ("validation", 50, 1), ("test", 40, 2))}

@@ -2,11 +2,13 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from electra_tf.config import FineTuningConfig, from_dict, replace, to_dict
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights, unpack_inputs
 from electra_tf.model.model_folder import assign_weights, load_model_folder, named_weights, save_model_folder
+from electra_tf.tasks.keras_metrics import SpanAccuracy
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_files import Answer, nearest_place
 from electra_tf.tasks.question_answering.question_reader import QuestionReader
@@ -103,9 +105,10 @@ class ElectraQuestionAnswerer(TextTask):
         return super().fit(_together(x, contexts), y, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x=None, contexts=None, y=None, *, batch_size=16, **kwargs):
-        """The loss on questions, contexts and answers, as for `fit`; other arguments as in Keras.
+        """Loss and metrics on questions, contexts and answers, as for `fit`; other arguments as in Keras.
 
-        >>> answerer.evaluate(["Who came?"], ["Ann came late."], ["Ann"])   # 0.2
+        >>> answerer.evaluate(["Who came?"], ["Ann came late."], ["Ann"], return_dict=True)
+        {"loss": 0.2, "span_accuracy": 1.0}
         """
         return super().evaluate(_together(x, contexts), y, batch_size=batch_size or 16, **kwargs)
 
@@ -183,7 +186,14 @@ class ElectraQuestionAnswerer(TextTask):
         return beam._asdict()
 
     def default_metrics(self):
-        return []
+        return [SpanAccuracy()]
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Metrics see labels [batch, 2] and scores [batch, 2, length] of starts and ends; see SpanAccuracy."""
+        is_asked = tf.cast(y["start"] >= 0, tf.float32)
+        weights = is_asked if sample_weight is None else is_asked * sample_weight
+        return super().compute_metrics(x, tf.stack([y["start"], y["end"]], axis=1),
+                                       tf.stack([y_pred.start, y_pred.end], axis=1), sample_weight=weights)
 
     def weights_by_name(self):
         """Name -> variable: the encoder's under "encoder/", the head's under "head/"."""

@@ -17,6 +17,7 @@ from electra_tf.tasks.tagging.tag_schemes import (
     scheme_of,
     tags_of,
 )
+from electra_tf.tasks.tagging.tagged_text import WordsOfText
 from electra_tf.text.basic_tokenizer import word_places
 from electra_tf.text.text_files import LineReader
 from electra_tf.text.vocabulary import TextSettings
@@ -42,6 +43,7 @@ class TaggedSentences:
         words, tags: lists of lists of str, one list for each sentence.
         lines: lists of lists of int: where each word stands in the file.
         scheme: "IOB1", "IOB2", "BIOES" or "plain": how `tags` are written.
+        texts: list of WordsOfText, the user's own; None for a file of words.
         told: sentences about what is odd in the file, with counts and the first line of each.
     """
 
@@ -50,6 +52,7 @@ class TaggedSentences:
     tags: list
     lines: list
     scheme: str
+    texts: list | None = None
     told: tuple = ()
 
     def __len__(self):
@@ -57,7 +60,8 @@ class TaggedSentences:
 
     def at(self, places):
         """The sentences at some places."""
-        chosen = {name: [getattr(self, name)[place] for place in places] for name in ("words", "tags", "lines")}
+        names = ("words", "tags", "lines", *(["texts"] if self.texts else []))
+        chosen = {name: [getattr(self, name)[place] for place in places] for name in names}
         return dataclasses.replace(self, **chosen)
 
     def folds(self, count, *, seed):
@@ -96,10 +100,11 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     path = pathlib.Path(source)
     suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
     lines = LineReader(path, errors="strict", longest_line_bytes=None)
-    told = []
+    told, texts = [], None
     if suffix == ".jsonl":
         _refuse_columns(path, token_column, tag_column, drop_last_character)
-        sentences, scheme = list(_span_sentences(lines, told)), _SCHEME_OF_SPANS
+        texts, scheme = [], _SCHEME_OF_SPANS
+        sentences = list(_span_sentences(lines, told, texts))
     elif suffix == ".conllu":
         columns = (_CONLLU_FORM if token_column is None else token_column,
                    _CONLLU_UPOS if tag_column is None else tag_column)
@@ -116,7 +121,7 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     if scheme != PLAIN:
         _refuse_foreign_tags(tags, numbers, scheme, path)
         _tell_of_misplaced_tags(tags, numbers, scheme, path, told)
-    return TaggedSentences(str(source), words, tags, numbers, scheme, tuple(told))
+    return TaggedSentences(str(source), words, tags, numbers, scheme, texts, tuple(told))
 
 
 def _column_sentences(lines, columns):
@@ -196,14 +201,15 @@ def _tagged_line(fields, places, number, where):
     return _TaggedLine(word, tag, number)
 
 
-def _span_sentences(lines, told):
-    """Yields a list of _TaggedLine for each JSON line."""
+def _span_sentences(lines, told, texts):
+    """Yields a list of _TaggedLine for each JSON line, whose WordsOfText it adds to `texts`."""
     settings, inexact = TextSettings(), []
     for line in lines:
         if not line.text.strip():
             continue
         text, given = _record_of(line.text, f"{lines.path}, line {line.number}")
         places = word_places(text, settings)
+        texts.append(WordsOfText(text, places))
         spans, is_exact = _spans_of_words(given, places, f"{lines.path}, line {line.number}")
         inexact += [line.number] * is_exact.count(False)
         tags = tags_of(spans, len(places), _SCHEME_OF_SPANS)

@@ -1,6 +1,7 @@
 """What a user gives to a tagger, texts or lists of words, and what comes back: tags of words and spans of the text."""
 
 import dataclasses
+import itertools
 
 from electra_tf.errors import InputError
 from electra_tf.tasks.tagging.tag_schemes import PLAIN, spans_of
@@ -79,13 +80,20 @@ def _words_of(text, where, settings):
         return WordsOfText(text, word_places(text, settings))
     if isinstance(text, bytes) or not hasattr(text, "__iter__"):
         raise InputError(f"{where} is {text!r}; expected a string, or a list of words.")
-    words, places, start = list(text), [], 0
+    words = list(text)
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise InputError(f"{where}, word {number}, is {word!r}; expected a string.")
-        places.append((start, start + len(word)))
-        start += len(word) + 1
-    return WordsOfText(" ".join(words), places)
+    return text_of_words(words)
+
+
+def text_of_words(words):
+    """WordsOfText of words with one space between two.
+
+    >>> text_of_words(["in", "Paris"]).places   # [(0, 2), (3, 8)]
+    """
+    ends = list(itertools.accumulate(len(word) + 1 for word in words))
+    return WordsOfText(" ".join(words), [(end - len(word) - 1, end - 1) for word, end in zip(words, ends, strict=True)])
 
 
 def tagged_text(source, tags, probabilities, *, scheme):

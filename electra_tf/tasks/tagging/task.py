@@ -1,6 +1,7 @@
 """Token classification as a fine-tuning run sees it."""
 
 import collections
+import dataclasses
 import sys
 
 import numpy as np
@@ -14,6 +15,7 @@ from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.report.coloured_texts import coloured_tags
 from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, PLAIN, labels_of, spans_of, tags_of
 from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
+from electra_tf.tasks.tagging.tagged_text import tagged_text, text_of_words
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 
@@ -83,11 +85,15 @@ class TokenClassificationTask(FineTuningTask):
         return tagging_scores(tags, answers, scheme=scheme).numbers()[metric]
 
     def predictions(self, model, rows):
-        for words, tags, answer in zip(rows.words, _tags_for(model, rows), model.predict(rows.words), strict=True):
+        sources = rows.texts or map(text_of_words, rows.words)
+        for source, tags, answer in zip(sources, _tags_for(model, rows), model.predict(rows.words), strict=True):
             predicted = [word.tag for word in answer.words]
-            yield {"words": words, "label": _spans_for_json(tags, model.scheme),
+            probabilities = [word.probability and round(word.probability, 6) for word in answer.words]
+            spans = tagged_text(source, predicted, probabilities, scheme=model.scheme).spans or ()
+            yield {"text": source.text, "spans": list(map(dataclasses.asdict, spans)), "words": source.words,
+                   "label": _spans_for_json(tags, model.scheme),
                    "prediction": _spans_for_json(predicted, model.scheme), "tags": tags, "predicted_tags": predicted,
-                   "probabilities": [word.probability and round(word.probability, 6) for word in answer.words]}
+                   "probabilities": probabilities}
 
     def coloured_texts(self, model, predictions):
         return coloured_tags(model, predictions)

@@ -58,8 +58,9 @@ def test_it_learns_to_point_at_the_answer_and_to_say_that_there_is_none(tuned):
     answerer, history = tuned
     assert history["loss"][-1] < 0.2 * history["loss"][0] and history["val_loss"][-1] < 0.5
     questions, contexts, answers = moods(40, seed=1)
-    loss = answerer.evaluate(questions, contexts, answers, verbose=0)
-    assert loss == pytest.approx(history["val_loss"][-1], rel=1e-3)
+    reached = answerer.evaluate(questions, contexts, answers, verbose=0, return_dict=True)
+    assert reached["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-3)
+    assert 0.9 < reached["span_accuracy"] == pytest.approx(history["val_span_accuracy"][-1])
     found = predict(answerer, questions, contexts)
     right = np.mean([answer.best_text == expected for answer, expected in zip(found, answers) if expected])
     none = np.array([answer.no_answer_probability for answer in found])

@@ -8,6 +8,7 @@ import pytest
 from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
 from electra_tf.serving.predictor import Predictor
+from electra_tf.tasks.evaluate import evaluate
 from electra_tf.tasks.finetune import finetune, task_of
 from electra_tf.tasks.statistics.paired_metrics import paired_metric
 from electra_tf.tasks.statistics.prediction_files import read_predictions
@@ -63,6 +64,26 @@ def test_predictions_hold_the_truth_and_the_answer_for_each_word(run):
         for spans, tags_of_spans in (("label", own), ("label", line["tags"]), ("prediction", line["predicted_tags"])):
             assert line[spans] == [{"type": kind, "start": start, "end": end}
                                    for kind, start, end in spans_of(tags_of_spans)]
+
+
+def test_spans_in_predictions_count_characters_of_the_users_own_text(run, tmp_path):
+    words = [json.loads(line) for line in (run.folder / "trials/0/predictions.jsonl").read_text("utf-8").splitlines()]
+    texts = ["\U0001f3ac  a g\u00f3od   film,", "", "very\u200b dull"]
+    lines = [json.dumps({"text": text, "spans": []}) for text in texts]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    evaluate(run.folder, tmp_path / "texts.jsonl", task=TokenClassification(), output=tmp_path / "scores")
+    own = [json.loads(line) for line in (tmp_path / "scores/predictions.jsonl").read_text("utf-8").splitlines()]
+    tagger = load_task_model(run.folder / "model")
+    assert [line["text"] for line in own] == texts and sum(len(line["spans"]) for line in own) > 1
+    for line in own:
+        found = [dataclasses.asdict(span) for span in tagger.predict([line["text"]])[0].spans]
+        assert [{**span, "probability": 0} for span in line["spans"]] == [{**span, "probability": 0} for span in found]
+        assert [span["probability"] for span in line["spans"]] == pytest.approx(
+            [span["probability"] for span in found], abs=1e-5)
+    for line in (*own, *words):
+        assert [line["text"][span["start"]:span["end"]] for span in line["spans"]] == [
+            span["text"] for span in line["spans"]]
+        assert [span["type"] for span in line["spans"]] == [span["type"] for span in line["prediction"]]
 
 
 def test_the_report_and_the_paired_test_read_the_spans(run):
