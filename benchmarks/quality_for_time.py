@@ -31,6 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks.step_variants import find_tcmalloc
 from benchmarks.task_sets import MOST_SCORED, MOST_TRAINED, TASK_SETS
 from electra_tf.config import FineTuningConfig, preset, replace, with_overrides
 from electra_tf.files import write_json_atomically
@@ -200,9 +201,11 @@ def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
         "special_ids": {name: getattr(vocabulary, f"{name}_id") for name in ("cls", "sep", "mask")},
         "masking": {"mask_rate": masking.mask_rate, "mask_symbol_rate": masking.mask_symbol_rate,
                     "slots": masking.max_masked(length)}})
+    allocator = find_tcmalloc()
+    environment = {**os.environ, **({"LD_PRELOAD": allocator} if allocator else {}), "HF_HUB_OFFLINE": "1",
+                   "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     subprocess.run([*shlex.split(bench.peer_python), THEIR_SIDE, folder / "settings.json", folder / "answer.json"],
-                   check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(
-                       filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])), "HF_HUB_OFFLINE": "1"})
+                   check=True, env=environment)
     return json.loads((folder / "answer.json").read_text(encoding="utf-8")) | {"model": folder / "trained"}
 
 
@@ -224,8 +227,8 @@ def run_trial(side, candidate, seconds, *, seed, bench):
     scores = {task: tune(trained["model"], task, seed=seed, bench=bench) for task in bench.tasks}
     result = {"side": side, "candidate": dataclasses.asdict(candidate), "seconds": seconds, "seed": seed,
               "updates": trained["updates"], "scores": scores, "settings": list(bench.settings),
-              **({"peer": bench.peer} if side != "ours" else {}), "machine": f"{os.cpu_count()} CPU cores",
-              "commit": versions().get("git_commit")}
+              **({"peer": bench.peer | {"has_tcmalloc": bool(find_tcmalloc())}} if side != "ours" else {}),
+              "machine": f"{os.cpu_count()} CPU cores", "commit": versions().get("git_commit")}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json_atomically(path, result)
     shutil.rmtree(folder)
