@@ -109,10 +109,22 @@ def _answer(found, no_answer_probability, no_answer_threshold):
     weights = np.exp(scores - scores.max(initial=-np.inf))
     spans = tuple(AnswerSpan(text, start, end, float(weight / weights.sum()))
                   for (_, text, start, end), weight in zip(found, weights, strict=True))
-    if not spans or no_answer_probability > no_answer_threshold:
-        return QuestionAnswer("", None, None, no_answer_probability, no_answer_probability, spans)
-    best = spans[0]
-    return QuestionAnswer(best.text, best.start, best.end, best.probability, no_answer_probability, spans)
+    return decided(spans, no_answer_probability, threshold=no_answer_threshold)
+
+
+def decided(n_best, no_answer_probability, *, threshold):
+    """The QuestionAnswer that a threshold makes of the n best answers.
+
+    Args:
+        n_best: tuple of AnswerSpan, the best first.
+        no_answer_probability, threshold: there is taken to be none where the probability is greater.
+
+    >>> decided(answer.n_best, answer.no_answer_probability, threshold=1.0).text   # '1895'
+    """
+    if not n_best or no_answer_probability > threshold:
+        return QuestionAnswer("", None, None, no_answer_probability, no_answer_probability, n_best)
+    best = n_best[0]
+    return QuestionAnswer(best.text, best.start, best.end, best.probability, no_answer_probability, n_best)
 
 
 def _sigmoid(value):

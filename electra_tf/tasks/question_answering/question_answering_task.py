@@ -15,6 +15,7 @@ from electra_tf.tasks.question_answering.answer_scores import (
     middle_threshold,
     score_answers,
 )
+from electra_tf.tasks.question_answering.best_answers import decided
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.question_answering.question_files import read_questions
 from electra_tf.tasks.report.coloured_texts import coloured_answers
@@ -68,10 +69,7 @@ class QuestionAnsweringTask(FineTuningTask):
     def scores(self, model, examples):
         answers = model.predict_encoded(examples.texts, verbose=0)
         questions = examples.rows.questions
-        threshold = model.no_answer_threshold
-        if threshold is None:
-            threshold = self._threshold_of_other_half(questions, answers)
-        return self._scores(questions, answers, threshold)
+        return self._scores(questions, answers, self._threshold(model, questions, answers))
 
     def unsettle(self, model):
         model.no_answer_threshold = None
@@ -102,6 +100,9 @@ class QuestionAnsweringTask(FineTuningTask):
 
     def predictions(self, model, rows):
         answers = model.predict(_texts(rows), verbose=0)
+        thresholds = np.broadcast_to(self._threshold(model, rows.questions, answers), len(answers))
+        answers = [decided(answer.n_best, answer.no_answer_probability, threshold=threshold)
+                   for answer, threshold in zip(answers, thresholds, strict=True)]
         texts = [answer.text for answer in answers]
         scores = score_answers(texts, [question.gold_texts for question in rows.questions],
                                scorer=self._scorer(rows.questions))
@@ -127,6 +128,12 @@ class QuestionAnsweringTask(FineTuningTask):
         return score_answers([answer.best_text for answer in answers], [question.gold_texts for question in questions],
                              scorer=self._scorer(questions), no_answer_threshold=threshold,
                              no_answer_probabilities=[answer.no_answer_probability for answer in answers])
+
+    def _threshold(self, model, questions, answers):
+        """The model's; where it has none, for each question that of the other half, float [questions]."""
+        if model.no_answer_threshold is not None:
+            return model.no_answer_threshold
+        return self._threshold_of_other_half(questions, answers)
 
     def _best_threshold(self, questions, answers):
         if not _some_have_no_answer(questions):

@@ -117,6 +117,8 @@ class Scripted:
     def predict_encoded(self, encoded, verbose):
         return self.answers
 
+    predict = predict_encoded
+
 
 def scripted_examples(tmp_path, answers):
     """Examples of one question in each context."""
@@ -144,6 +146,18 @@ def test_a_validation_score_has_not_chosen_its_own_threshold(tmp_path):
     seeming = task.scores(model, examples)
     assert seeming.no_answer_threshold == model.no_answer_threshold
     assert seeming.numbers()["f1"] > honest.numbers()["f1"]
+
+
+@pytest.mark.parametrize("with_none", [False, True])
+def test_predictions_of_a_model_without_a_threshold_are_those_that_are_scored(tmp_path, with_none):
+    random = np.random.default_rng(4)
+    examples = scripted_examples(tmp_path, [None if with_none and none else "good" for none in random.random(40) < 0.5])
+    task, model = QuestionAnsweringTask(QuestionAnswering()), Scripted(["good"] * 40, random.random(40))
+    lines = list(task.predictions(model, examples.rows))
+    scores = task.scores(model, examples)
+    assert [line["prediction"] for line in lines] == scores.texts and ("" in scores.texts) == with_none
+    np.testing.assert_allclose([line["f1"] for line in lines], scores.f1)
+    assert {line["start"] is None for line in lines if not line["prediction"]} <= {True}
 
 
 def test_answering_nothing_is_the_level_of_a_run_that_learnt_nothing(tmp_path):
