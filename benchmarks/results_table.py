@@ -14,10 +14,12 @@ than the usual ones stand in the name of the column.
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import statistics
+import sys
 import tempfile
 import time
 
@@ -27,8 +29,10 @@ from benchmarks.alternation import names_out_of
 from benchmarks.task_sets import MOST_SCORED, MOST_TRAINED, TASK_SETS
 from electra_tf.config import FineTuningConfig, replace
 from electra_tf.files import write_json_atomically
+from electra_tf.model.model_folder import fingerprint
 from electra_tf.tasks.finetune import finetune
 from electra_tf.tasks.options import Trials
+from electra_tf.tasks.run_models import model_folder_of
 from electra_tf.tasks.statistics.trials import first_attempts
 from electra_tf.tasks.usual_settings import usual_settings
 from electra_tf.training.run_folder import RESULT_FILE, versions
@@ -49,6 +53,11 @@ class Arm:
     @property
     def is_random(self):
         return self.name.endswith("random")
+
+    @functools.cached_property
+    def fingerprint(self):
+        """What tells the model from others, wherever it lies."""
+        return fingerprint(model_folder_of(self.model))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,27 +82,34 @@ class Bench:
 
 
 def run_trial(key, arm, rate, seed, bench):
-    """The numbers of one trial, from its file or from a new run."""
+    """The numbers of one trial, from its file or from a new run; ends where the file is of another model."""
     path = bench.results / "trials" / "tasks" / f"{key}-{arm.name.replace(' ', '-')}-{rate:g}-{seed}.json"
     if not path.is_file():
         row = bench.tasks[key]
-        config = replace(usual_settings(arm.model), **bench.tuning, learning_rate=rate, seed=seed,
+        config = replace(usual_settings(arm.model, task=f"glue/{key}"), **bench.tuning, learning_rate=rate, seed=seed,
                          sequence_length=row.sequence_length)
         with tempfile.TemporaryDirectory() as scratch:
             scratch, began = pathlib.Path(scratch), time.perf_counter()
             sets = row.write(bench.data, scratch)
             best = finetune(config, task=row.task, **sets, model=arm.model, output=scratch / "run", metric=row.metric,
                             random_weights=arm.is_random, trials=Trials(max_restarts=1)).best
-            attempts = json.loads((scratch / "run" / RESULT_FILE).read_text(encoding="utf-8"))["trials"]
+            result = json.loads((scratch / "run" / RESULT_FILE).read_text(encoding="utf-8"))
+            attempts = result["trials"]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomically(path, {
             "task": key, "arm": arm.name, "learning_rate": rate, "seed": seed, "epochs": config.epochs,
             "validation": best.validation[row.metric], "test": best.test[row.metric], "metrics": best.test,
             "collapsed": best.collapsed, "restarts": len(attempts) - 1,
             "test_without_restart": first_attempts(attempts)[0]["score"], "best_step": best.best_step,
-            "settings": {"dropout": config.dropout, **bench.tuning},
+            "settings": {"dropout": config.dropout, **bench.tuning}, "settings_hash": result.get("settings_hash"),
+            "inputs": {**result.get("inputs", {}), "model": arm.fingerprint},
+            "seeds": [attempt.get("seed") for attempt in attempts],
             "seconds": time.perf_counter() - began, "commit": versions().get("git_commit")})
-    return json.loads(path.read_text(encoding="utf-8"))
+    trial = json.loads(path.read_text(encoding="utf-8"))
+    # Files of the first weeks do not name their model.
+    if trial.get("inputs", {}).get("model", arm.fingerprint) != arm.fingerprint:
+        sys.exit(f"{path} is of another model than {arm.model}; give the arm another name, or remove its files.")
+    return trial
 
 
 def run_row(key, arms, bench):
@@ -109,7 +125,7 @@ def run_row(key, arms, bench):
     write_json_atomically(path, {
         "table": "tasks", "row": cells, "machine": f"{os.cpu_count()} CPU cores",
         "caps": f"at most {MOST_TRAINED} training and {MOST_SCORED} test rows, {FineTuningConfig().epochs:g} epochs "
-                "where the column names no others",
+                "(RTE and STS-B 10) where the column names no others",
         "command": "python benchmarks/results_table.py ../shared/data/finetune NAME=MODEL ..."})
 
 

@@ -9,8 +9,8 @@ def text_windows(preprocessor, texts, *, stride=None):
     """Tokenizes texts, or pairs of texts, and packs each into as many rows as it needs.
 
     A text that fits has the one row that `preprocessor(texts)` gives, and the first row of any text is that row. Of a
-    pair, the second text is cut into windows, and each stands behind the first text, which is kept up to half of the
-    row; a first text that is too long beside a short second one is cut at its end.
+    pair, the one that is too long is cut into windows, and each stands beside the other, whole. Where both are longer
+    than half of a row, the windows are those of the second, behind the first half row of the first.
 
     Args:
         preprocessor: TextPreprocessor, whose sequence_length is the length of the rows.
@@ -29,8 +29,8 @@ def text_windows(preprocessor, texts, *, stride=None):
     second = first[:, :0] if second is None else second
     num_first, num_second = (tf.cast(pieces.row_lengths(), tf.int32) for pieces in (first, second))
     kept_first, kept_second = kept_lengths(num_first, num_second, preprocessor.sequence_length)
-    is_pair = num_second > 0
-    room, num_pieces = tf.where(is_pair, kept_second, kept_first), tf.where(is_pair, num_second, num_first)
+    cuts_first = tf.equal(kept_second, num_second)  # also where there is no second text
+    room, num_pieces = tf.where(cuts_first, kept_first, kept_second), tf.where(cuts_first, num_first, num_second)
     step = (3 * room + 3) // 4 if stride is None else tf.minimum(stride, room)
     step = tf.maximum(step, 1)
     num_windows = 1 + (tf.maximum(num_pieces - room, 0) + step - 1) // step
@@ -39,10 +39,10 @@ def text_windows(preprocessor, texts, *, stride=None):
     number = tf.range(tf.size(text_of)) - tf.gather(tf.cumsum(num_windows, exclusive=True), text_of)
     start = number * tf.gather(step, text_of)
     size = tf.minimum(tf.gather(room, text_of), tf.gather(num_pieces, text_of) - start)
-    is_pair = tf.gather(is_pair, text_of)
-    first = _slices(first, text_of, tf.where(is_pair, 0, start),
-                    tf.where(is_pair, tf.gather(kept_first, text_of), size))
-    second = _slices(second, text_of, tf.where(is_pair, start, 0), tf.where(is_pair, size, 0))
+    cuts_first, kept_first, kept_second = (
+        tf.gather(values, text_of) for values in (cuts_first, kept_first, kept_second))
+    first = _slices(first, text_of, tf.where(cuts_first, start, 0), tf.where(cuts_first, size, kept_first))
+    second = _slices(second, text_of, tf.where(cuts_first, 0, start), tf.where(cuts_first, kept_second, size))
     return pack(first, second, sequence_length=preprocessor.sequence_length,
                 vocabulary=preprocessor.vocabulary), text_of
 

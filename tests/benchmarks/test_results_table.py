@@ -39,6 +39,7 @@ def test_each_arm_tries_all_rates_and_runs_the_best_on_validation_with_all_seeds
             validation={"accuracy": validation}, test={"accuracy": test}, collapsed=None, best_step=3))
 
     monkeypatch.setattr(results_table, "finetune", made_up)
+    monkeypatch.setattr(results_table, "fingerprint", lambda folder: f"weights in {folder}")
     arms = [Arm("tiny", "folder"), Arm("tiny, random", "folder")]
     run_row("reviews", arms[:1], bench)
     assert runs == [("folder", 1e-3, 0, False), ("folder", 1e-2, 0, False), ("folder", 1e-2, 10, False)]
@@ -47,6 +48,8 @@ def test_each_arm_tries_all_rates_and_runs_the_best_on_validation_with_all_seeds
     row = json.loads((tmp_path / "tasks-00-reviews.json").read_text())["row"]
     assert row == {"task": "reviews, accuracy", "tiny": pytest.approx([50, 60]), "tiny, median": "55.0",
                    "tiny, random": pytest.approx([50, 60]), "tiny, random, median": "55.0"}
+    with pytest.raises(SystemExit, match="tiny-0.001-0.json is of another model than other; give the arm another name"):
+        run_row("reviews", [Arm("tiny", "other")], bench)
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     assert "reviews, accuracy | 55.0 ± 7.1 (2) | 55.0" in tables.results_table("tasks")
 
@@ -60,6 +63,21 @@ def test_a_collapsed_trial_is_done_again_and_the_score_without_that_is_told(tmp_
     assert trial["collapsed"] and trial["restarts"] == 1
     assert row["tiny, median"] == (
         f"{100 * trial['test']:.1f} (1 restarted; without: {100 * trial['test_without_restart']:.1f})")
+
+
+def test_small_sets_of_glue_get_the_epochs_that_are_usual_for_them(tmp_path, bench, monkeypatch):
+    seen = {}
+
+    def made_up(config, *, output, **rest):
+        seen[output.parent.name] = config.epochs
+        raise KeyboardInterrupt
+    monkeypatch.setattr(results_table, "finetune", made_up)
+    tasks = dict.fromkeys(("rte", "sst2"), bench.tasks["reviews"])
+    bench = dataclasses.replace(bench, tasks=tasks, tuning={"batch_size": 8})
+    for key in tasks:
+        with pytest.raises(KeyboardInterrupt):
+            results_table.run_trial(key, Arm("tiny", "tiny_en"), 1e-3, 0, bench)
+    assert list(seen.values()) == [10.0, 3.0]
 
 
 def test_epochs_other_than_the_usual_ones_stand_in_the_name_of_the_column():
