@@ -14,7 +14,7 @@ from electra_tf.files import some_names
 from electra_tf.tasks.options import TFDS_PREFIX
 from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.tfds_rows import read_tfds_columns
-from electra_tf.text.text_files import LineReader
+from electra_tf.text.text_files import LineReader, whole_characters
 
 _FORMATS = (".tsv", ".csv", ".jsonl")
 _PACKED = (".gz", ".xz")
@@ -28,7 +28,8 @@ class LabelledTexts:
     Attributes:
         source: the file or name that they came from.
         columns: one list of texts, or two for pairs; all of one length.
-        labels: list of label names, or None where no label column was asked for.
+        labels: list of label names, or None where no label column was asked for; a list of several labels is its JSON
+            text, which is hashable and sortable as a name is.
         lines: line of the file that each row ends on, or None where there are no lines.
     """
 
@@ -69,7 +70,7 @@ class LabelledTexts:
         return hashlib.sha256(json.dumps([self.columns, self.labels]).encode("ascii")).hexdigest()
 
 
-def read_labelled_texts(source, *, text_columns, label_column=None):
+def read_labelled_texts(source, *, text_columns, label_column=None, several_labels=False):
     """Reads the texts and labels of a file, or of a data set that tensorflow-datasets knows.
 
     The format follows from the name, which may end in .gz or .xz: .tsv (a tab between two fields, no quoting: a `"` is
@@ -81,6 +82,7 @@ def read_labelled_texts(source, *, text_columns, label_column=None):
         source: path of a file, or "tfds:NAME@SPLIT", such as "tfds:glue/sst2@train".
         text_columns: names of columns: one, two for pairs, or as many as a task reads.
         label_column: name of the column, or None.
+        several_labels: whether the label of a .jsonl may be a list.
 
     Returns:
         LabelledTexts.
@@ -98,7 +100,8 @@ def read_labelled_texts(source, *, text_columns, label_column=None):
     if source.startswith(TFDS_PREFIX):
         columns = read_tfds_columns(source, names)
     else:
-        lines, *columns = _read_columns(pathlib.Path(source), names)
+        lines, *columns = _read_columns(pathlib.Path(source), names,
+                                        list_place=len(text_columns) if several_labels else None)
     if not columns[0]:
         raise InputError(f"{source} holds no rows; give a file with one example in a row.")
     texts, labels = tuple(columns[:len(text_columns)]), None
@@ -107,15 +110,18 @@ def read_labelled_texts(source, *, text_columns, label_column=None):
     return LabelledTexts(source, texts, labels, lines)
 
 
-def _read_columns(path, names):
-    """The line of each row, and one list of str for each name; labels and texts alike."""
+def _read_columns(path, names, *, list_place):
+    """The line of each row, and one list of str for each name; labels and texts alike.
+
+    In a .jsonl the field of the name at `list_place` may be a list; None allows it nowhere.
+    """
     suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
     if suffix not in _FORMATS:
         raise InputError(f"{path}: the name tells no format; expected one that ends in {', '.join(_FORMATS)}, "
                          f"packed as {' or '.join(_PACKED)} or not.")
     lines = LineReader(path, errors="strict", longest_line_bytes=None)
     if suffix == ".jsonl":
-        rows = _json_rows(lines, names)
+        rows = _json_rows(lines, names, list_place)
     else:
         rows = _table_rows(_tsv_fields(lines) if suffix == ".tsv" else _csv_fields(lines), names, path)
     columns = list(zip(*rows, strict=True))
@@ -143,12 +149,15 @@ def _csv_fields(lines):
 def _table_rows(numbered_fields, names, path):
     """Line and wanted fields of each row, where every row has as many fields as the first."""
     numbered_fields = iter(numbered_fields)
-    first_line, first = next(numbered_fields, (1, []))
+    first_line, first = next(numbered_fields, (None, None))
+    if first is None:
+        return []
+    where = f"{path}, line {first_line}"
     if all(_NUMBER.fullmatch(name) for name in names):
-        places = [_place_of_number(int(name), len(first), path) for name in names]
-        rows = [[first_line, *(first[place] for place in places)]] if first else []
+        places = [_place_of_number(int(name), len(first), where) for name in names]
+        rows = [[first_line, *(first[place] for place in places)]]
     else:
-        places = [_place_of_name(name, first, f"{path}, line {first_line}") for name in names]
+        places = [_place_of_name(name, first, where) for name in names]
         rows = []
     for number, fields in numbered_fields:
         if len(fields) != len(first):
@@ -158,9 +167,10 @@ def _table_rows(numbered_fields, names, path):
     return rows
 
 
-def _place_of_number(number, width, path):
+def _place_of_number(number, width, where):
     if not -width <= number < width:
-        raise InputError(f"{path}: column {number} does not exist; the first row has {width} fields, numbered from 0.")
+        raise InputError(f"{where}: column {number} does not exist; the line has {width} fields, numbered from 0, or "
+                         f"from -1 for the last.")
     return number % width
 
 
@@ -172,7 +182,7 @@ def _place_of_name(name, header, where):
     return header.index(name)
 
 
-def _json_rows(lines, names):
+def _json_rows(lines, names, list_place):
     rows = []
     for line in lines:
         if not line.text.strip():
@@ -184,17 +194,25 @@ def _json_rows(lines, names):
             raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
         if not isinstance(record, dict):
             raise InputError(f"{where} holds a {type(record).__name__}; expected a JSON object {{...}}.")
-        rows.append([line.number, *(_json_text(record, name, where) for name in names)])
+        rows.append([line.number, *(_json_field(record, name, where, may_be_list=place == list_place)
+                                    for place, name in enumerate(names))])
     return rows
 
 
-def _json_text(record, name, where):
+def _json_field(record, name, where, *, may_be_list):
     if name not in record:
         raise InputError(f"{where}: {name!r} does not exist; the names are {some_names(record, most=20)}.")
-    value = record[name]
-    if isinstance(value, list):  # several labels
-        return json.dumps([_json_text(dict(enumerate(value)), place, f"{where}, {name!r}")
-                           for place in range(len(value))], ensure_ascii=False)
+    value, what = record[name], f"{where}: {name!r}"
+    if not isinstance(value, list):
+        return _json_text(value, what)
+    if not may_be_list:
+        raise InputError(f"{what} is {json.dumps(value)[:60]}; expected a string or a number (a list is read as the "
+                         f"labels of the task multi_label only); correct or remove the line.")
+    return json.dumps([_json_text(label, f"{what}[{place}]") for place, label in enumerate(value)], ensure_ascii=False)
+
+
+def _json_text(value, what):
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(f"{where}: {name!r} is {json.dumps(value)[:60]}; expected a string or a number.")
-    return str(value)
+        raise InputError(f"{what} is {json.dumps(value)[:60]}; expected a string or a number; correct or remove the "
+                         f"line.")
+    return whole_characters(str(value))

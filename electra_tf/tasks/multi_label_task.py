@@ -25,7 +25,7 @@ class MultiLabelTask(FineTuningTask):
 
     def read(self, source):
         return read_labelled_texts(source, text_columns=self.options.text_columns,
-                                   label_column=self.options.label_column)
+                                   label_column=self.options.label_column, several_labels=True)
 
     def new_model(self, folder, *, train, config, load_weights):
         labels = sorted({label for labels in self._labels(train) for label in labels})
@@ -82,14 +82,26 @@ class MultiLabelTask(FineTuningTask):
 
     def _labels(self, rows):
         """A list of names for each row."""
-        is_json = rows.source.removesuffix(".gz").removesuffix(".xz").endswith(".jsonl")
+        is_json = rows.source.lower().removesuffix(".gz").removesuffix(".xz").endswith(".jsonl")
         found = []
         for row, label in enumerate(rows.labels):
-            if is_json and label.startswith("["):
-                names = json.loads(label)
-            else:
+            names = _listed_names(label) if is_json else None
+            if names is None:
                 names = [name.strip() for name in label.split(self.options.label_separator)] if label.strip() else []
             if "" in names:
                 raise InputError(f"{rows.where(row)}: {label!r} holds an empty label.")
             found.append(names)
         return found
+
+
+def _listed_names(label):
+    """The names in a label that was a list in its .jsonl, or None for one that was a string."""
+    # The reader hands a list on as its JSON text. A string is told from it by being no JSON list of strings: "[sport"
+    # and "[1]" are labels as they stand. A string '["sport", "film"]' is the list that whoever wrote it so had in mind.
+    if not label.startswith("["):
+        return None
+    try:
+        names = json.loads(label)
+    except ValueError:
+        return None
+    return names if all(isinstance(name, str) for name in names) else None

@@ -14,6 +14,7 @@ from electra_tf.tasks.finetuning_loop import Course, tune
 from electra_tf.tasks.report.run_report import LOG_FILE
 from electra_tf.tasks.run_models import TUNED_MODEL
 from electra_tf.tasks.statistics.prediction_files import PREDICTIONS_FILE
+from electra_tf.text.text_files import whole_characters
 from electra_tf.training.run_folder import RESULT_FILE
 
 PICTURE_FILE = "scores.png"
@@ -117,7 +118,7 @@ def run_trial(setting, folder, *, seed, examples, name):
 def write_predictions(path, records):
     """Writes what a task's `predictions` yields, one JSON object in a line."""
     with open(path, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        file.writelines(whole_characters(json.dumps(record, ensure_ascii=False)) + "\n" for record in records)
 
 
 class _LogFile:

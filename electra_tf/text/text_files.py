@@ -23,6 +23,7 @@ _MAGIC = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00"}
 _FOREIGN_MAGIC = {"zip": rb"PK\x03\x04", "bzip2": rb"BZh[1-9]1AY&", "zstandard": rb"\x28\xb5\x2f\xfd",
                   "7z": rb"7z\xbc\xaf\x27\x1c", "PDF": rb"%PDF-"}
 _UTF16_OF_MARK = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class Line(typing.NamedTuple):
@@ -30,6 +31,14 @@ class Line(typing.NamedTuple):
 
     number: int
     text: str
+
+
+def whole_characters(text):
+    """The text with U+FFFD for each half of a surrogate pair, which JSON can name and no file in UTF-8 can hold.
+
+    >>> whole_characters("nice \\ud83d!")   # 'nice \\ufffd!'
+    """
+    return _HALF_CHARACTER.sub("\ufffd", text)
 
 
 def find_files(paths):

@@ -1,7 +1,9 @@
 """Labelled texts from files and from tensorflow-datasets: every row, as it stands, or a sentence with file and line."""
 
 import gzip
+import json
 import lzma
+import re
 
 import numpy as np
 import pytest
@@ -75,9 +77,8 @@ def test_labels_need_not_be_read(tmp_path):
     ("a.tsv", "text\tlabel\na\tb\n", ["sentence"], "label",
      "line 1: column 'sentence' does not exist; the columns are text, label"),
     ("a.tsv", "text\tlabel\ttext\na\tb\tc\n", ["text"], "label", "column 'text' exists twice"),
-    ("a.tsv", "a\tb\n", ["2"], "0", "column 2 does not exist; the first row has 2 fields"),
+    ("a.tsv", "\na\tb\n", ["2"], "0", "a.tsv, line 2: column 2 does not exist; the line has 2 fields, numbered from 0"),
     ("a.tsv", "text\tlabel\n", ["text"], "label", "a.tsv holds no rows"),
-    ("a.tsv", "", ["0"], "1", "column 0 does not exist; the first row has 0 fields"),
     ("a.tsv", b"text\tlabel\na\tb\nc\xff\td\n", ["text"], "label", "line 3: byte 0xff is not UTF-8"),
     ("a.csv", 'text,label\n"a"b,c\n', ["text"], "label", "a.csv, line 2: not CSV"),
     ("a.csv", 'text,label\n"a,b\n', ["text"], "label", "a.csv, line 2: not CSV"),
@@ -86,7 +87,6 @@ def test_labels_need_not_be_read(tmp_path):
     ("a.jsonl", '{"text": "a"}\n', ["text"], "label", "line 1: 'label' does not exist; the names are text"),
     ("a.jsonl", '{"text": null, "label": "b"}\n', ["text"], "label", "'text' is null; expected a string"),
     ("a.jsonl", '{"text": "a", "label": null}\n', ["text"], "label", "'label' is null; expected a string or a number"),
-    ("a.jsonl", '{"text": "a", "label": ["b", true]}\n', ["text"], "label", "line 1, 'label': 1 is true; expected"),
     ("a.txt", "a\n", ["text"], "label", "a.txt: the name tells no format; expected one that ends in .tsv, .csv"),
     ("a.tsv.gz", "text\tlabel\na\tb\n", ["text"], "label", "is named .gz but is not packed that way"),
     ("a.tsv", "a\tb\tc\td\n", [], "3", "no text columns were asked for; give one, or two for pairs"),
@@ -94,6 +94,48 @@ def test_labels_need_not_be_read(tmp_path):
 def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path, name, content, columns, label, message):
     path = write(tmp_path / name, content)
     with pytest.raises(InputError, match=message.replace("(", r"\(")):
+        read_labelled_texts(path, text_columns=columns, label_column=label)
+
+
+def test_half_characters_of_json_lines_are_replaced_one_for_one(tmp_path):
+    path = write(tmp_path / "a.jsonl",
+                 r'{"text": "nice \ud83d!", "label": "\udc00b", "topics": ["x\ud83d", "\ud83d\ude00"]}')
+    assert read(path) == ((["nice \ufffd!"],), ["\ufffdb"])
+    rows = read_labelled_texts(path, text_columns=["text"], label_column="topics", several_labels=True)
+    assert rows.labels == ['["x\ufffd", "\U0001f600"]']
+
+
+@pytest.mark.parametrize("record, message", [
+    ({"text": ["a", "b"], "label": "c"}, """'text' is ["a", "b"]; expected a string or a number (a list is"""),
+    ({"text": {"a": 1}, "label": "c"}, """'text' is {"a": 1}; expected a string or a number; correct or remove"""),
+    ({"text": "a", "label": ["b"]},
+     """'label' is ["b"]; expected a string or a number (a list is read as the labels of the task multi_label only); """
+     "correct or remove the line."),
+])
+def test_a_list_or_an_object_is_no_text_and_no_single_label(tmp_path, record, message):
+    path = write(tmp_path / "a.jsonl", '{"text": "a", "label": "b"}\n' + json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=re.escape(f"{path}, line 2: {message}")):
+        read_labelled_texts(path, text_columns=["text"], label_column="label")
+
+
+@pytest.mark.parametrize("record, message", [
+    ({"text": ["a"], "label": ["b"]}, """'text' is ["a"]; expected a string or a number (a list is read as"""),
+    ({"text": "a", "label": ["b", True]}, "'label'[1] is true; expected a string or a number; correct or remove"),
+    ({"text": "a", "label": [["b"]]}, """'label'[0] is ["b"]; expected a string or a number; correct"""),
+])
+def test_several_labels_are_a_list_of_strings_or_numbers(tmp_path, record, message):
+    path = write(tmp_path / "a.jsonl", json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=re.escape(f"{path}, line 1: {message}")):
+        read_labelled_texts(path, text_columns=["text"], label_column="label", several_labels=True)
+
+
+@pytest.mark.parametrize("name, columns, label", [
+    ("a.tsv", ["text"], "label"), ("a.tsv", ["0"], "1"), ("a.csv", ["text"], "label"), ("a.csv", ["0"], "-1"),
+    ("a.jsonl", ["text"], "label")])
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_holds_no_rows(tmp_path, name, columns, label, content):
+    path = write(tmp_path / name, content)
+    with pytest.raises(InputError, match=f"^{path} holds no rows; give a file with one example in a row.$"):
         read_labelled_texts(path, text_columns=columns, label_column=label)
 
 
@@ -181,4 +223,5 @@ def test_numbers_and_lists_of_labels_and_lines_of_rows(tmp_path):
     path.write_text('{"text": "a", "score": 2.5, "topics": ["x", "y"]}\n\n{"text": "b", "score": 3, "topics": []}\n')
     rows = read_labelled_texts(path, text_columns=["text"], label_column="score")
     assert rows.labels == ["2.5", "3"] and [rows.where(row) for row in (0, 1)] == [f"{path}, line 1", f"{path}, line 3"]
-    assert read_labelled_texts(path, text_columns=["text"], label_column="topics").labels == ['["x", "y"]', "[]"]
+    rows = read_labelled_texts(path, text_columns=["text"], label_column="topics", several_labels=True)
+    assert rows.labels == ['["x", "y"]', "[]"]

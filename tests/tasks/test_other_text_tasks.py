@@ -10,9 +10,11 @@ from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
 from electra_tf.tasks.finetune import finetune
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
+from electra_tf.tasks.multi_label_task import MultiLabelTask
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression
 from electra_tf.tasks.text_regression import ElectraTextRegressor
+from electra_tf.tasks.trial import write_predictions
 from tests.oracles.hugging_face import LOSS_TOLERANCE, OUTPUT_TOLERANCE, arrays_of, folder_of, inputs_of, labels_of
 from tests.tasks.tiny import BAD, GOOD, OTHERS, reviews, save_networks
 
@@ -126,6 +128,23 @@ def test_a_label_that_training_lacks_is_named(network, tmp_path):
     with pytest.raises(InputError, match=r"dev.jsonl, line 1: label 'z' is unknown; expected one of x, y"):
         finetune(CONFIG, task=MultiLabel(("text",), "label"), train=train, validation=other, model=network,
                  output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "TRAIN.JSONL"])
+def test_a_string_that_begins_with_a_bracket_is_a_label_and_no_list(network, tmp_path, name):
+    task = MultiLabelTask(MultiLabel(("text",), "topics"))
+    topics = ["[sport", "[sport|film", ["film"], [], "[1]", [1]]
+    rows = task.read(write_rows(tmp_path / name, [{"text": "a", "topics": value} for value in topics]))
+    model = ElectraMultiLabelClassifier.from_preset(network, labels=["1", "[1]", "[sport", "film"])
+    assert [{name for name, holds in zip(model.labels, row, strict=True) if holds}
+            for row in task.examples(model, rows).labels] == [
+        {"[sport"}, {"[sport", "film"}, {"film"}, set(), {"[1]"}, {"1"}]
+
+
+def test_predictions_with_half_characters_are_written(tmp_path):
+    """The name of a choice may come from a command line, and with it what no file in UTF-8 can hold."""
+    write_predictions(tmp_path / "a.jsonl", [{"text": "naïve", "label": "x\udcff"}])
+    assert (tmp_path / "a.jsonl").read_text(encoding="utf-8") == '{"text": "naïve", "label": "x\ufffd"}\n'
 
 
 def test_texts_with_different_numbers_of_endings_are_refused(network):

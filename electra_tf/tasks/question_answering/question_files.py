@@ -3,13 +3,11 @@
 import dataclasses
 import hashlib
 import json
-import re
 
 from electra_tf.errors import InputError
 from electra_tf.tasks.statistics.folds import fold_of_groups
-from electra_tf.text.text_files import LineReader
+from electra_tf.text.text_files import LineReader, whole_characters
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 3  # wrong answers that a warning names
 
 
@@ -155,7 +153,8 @@ def _entries(content, source):
             where = f"{source}, paragraph {number}"
             context = _text(paragraph, "context_text", where)
             for entry in _list(paragraph, "qas", where):
-                yield _place_of(entry, "query_id", where), context, _as_squad(entry, context, where)
+                place = _place_of(entry, "query_id", where)
+                yield place, context, _as_squad(entry, context, place)
         return
     number = 0
     for place, article in enumerate(_list(content, "data", source)):
@@ -173,12 +172,16 @@ def _place_of(entry, key, where):
     name = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise InputError(f"{where}: a question has no {key!r}; expected a string there.")
-    return f"{where}, question {name}"
+    return f"{where}, question {whole_characters(str(name))}"
 
 
 def _as_squad(entry, context, where):
-    answers = [{"text": text, "answer_start": context.find(text)} for text in _list(entry, "answers", where)
-               if isinstance(text, str)]
+    texts = _list(entry, "answers", where)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"{where}: an answer is {json.dumps(text)[:60]}; expected a string, as in CMRC 2018; "
+                             f"correct or remove it.")
+    answers = [{"text": text, "answer_start": context.find(whole_characters(text))} for text in texts]
     return {"id": entry["query_id"], "question": entry.get("query_text"), "answers": answers}
 
 
@@ -191,10 +194,13 @@ def _question(where, context, entry, counts, wrong_answers):
         gold_texts = tuple(answer.text for answer in pairs)
         counts.answers += len(pairs)
         answers = [_at_its_place(answer, context, where, counts, wrong_answers) for answer in pairs]
-    return Question(str(entry["id"]), question, context, tuple(filter(None, answers)), gold_texts)
+    return Question(whole_characters(str(entry["id"])), question, context, tuple(filter(None, answers)), gold_texts)
 
 
 def _answer(answer, where):
+    if not isinstance(answer, dict):
+        raise InputError(f"{where}: an answer is {json.dumps(answer)[:60]}; expected an object with text and "
+                         f"answer_start, as in SQuAD; correct or remove it.")
     text = _text(answer, "text", where)
     start = answer.get("answer_start")
     if not isinstance(start, int) or isinstance(start, bool):
@@ -242,4 +248,4 @@ def _text(values, key, where):
     found = values.get(key) if isinstance(values, dict) else None
     if not isinstance(found, str):
         raise InputError(f"{where}: {key!r} is {json.dumps(found)[:60]}; expected a string.")
-    return _LONE_SURROGATE.sub("\ufffd", found)  # half a character can neither be tokenized nor written
+    return whole_characters(found)

@@ -19,7 +19,7 @@ from electra_tf.tasks.tagging.tag_schemes import (
 )
 from electra_tf.tasks.tagging.tagged_text import WordsOfText
 from electra_tf.text.basic_tokenizer import word_places
-from electra_tf.text.text_files import LineReader
+from electra_tf.text.text_files import LineReader, whole_characters
 from electra_tf.text.vocabulary import TextSettings
 
 _PACKED = (".gz", ".xz")
@@ -244,7 +244,7 @@ def _record_of(line, where):
         raise InputError(f"{where}, column {error.colno}: not JSON ({error.msg}).") from None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise InputError(f'{where}: expected an object such as {{"text": "in Paris", "spans": [[3, 8, "LOC"]]}}.')
-    text, spans = record["text"], record.get("spans")
+    text, spans = whole_characters(record["text"]), record.get("spans")
     if not isinstance(spans, list):
         raise InputError(f'{where}: "spans" is {json.dumps(spans)[:60]}; expected a list, empty where there are none.')
     found = []
@@ -257,7 +257,7 @@ def _record_of(line, where):
         start, end, span_type = span
         if not 0 <= start < end <= len(text):
             raise InputError(f"{where}: span [{start}, {end}] does not lie in its text of {len(text)} characters.")
-        found.append(Span(span_type, start, end))
+        found.append(Span(whole_characters(span_type), start, end))
     return text, found
 
 

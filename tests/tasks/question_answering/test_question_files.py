@@ -36,6 +36,13 @@ def changed(**changes):
     return content
 
 
+def changed_cmrc(**changes):
+    """CMRC with other values in its question."""
+    content = copy.deepcopy(CMRC)
+    content[0]["qas"][0] |= changes
+    return content
+
+
 def test_squad_is_read_with_its_answers_and_questions_without_one(tmp_path):
     rows = read_questions(write(tmp_path / "dev.json", SQUAD))
     assert [question.id for question in rows.questions] == ["q0", "q1", "2"] and len(rows) == 3
@@ -52,6 +59,8 @@ def test_an_empty_list_of_answers_says_that_there_is_none_and_no_list_says_nothi
     first, second, _ = read_questions(write(tmp_path / "dev.json", content)).questions
     assert second.is_impossible
     assert first.gold_texts is None and not first.is_impossible
+    (question,) = read_questions(write(tmp_path / "cmrc.json", changed_cmrc(answers=[]))).questions
+    assert question.is_impossible
 
 
 def test_the_own_form_of_cmrc_is_read_and_its_answers_are_found(tmp_path):
@@ -102,6 +111,15 @@ def test_half_characters_are_replaced_one_for_one(tmp_path):
     assert read_questions(path).questions[1].context == "\ufffd" + CONTEXT[1:]
 
 
+def test_half_characters_of_ids_and_of_cmrc_answers_are_replaced_too(tmp_path):
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(SQUAD).replace('"q0"', r'"q\ud800"'), encoding="utf-8")
+    assert read_questions(path).questions[0].id == "q\ufffd"
+    path.write_text(json.dumps(CMRC).replace(r"\u9996\u90fd", r"\ud800\u90fd"), encoding="utf-8")
+    rows = read_questions(path)
+    assert rows.questions[0].answers[1] == Answer("\ufffd\u90fd", 3) and rows.counts.moved == 0
+
+
 @pytest.mark.parametrize("content, message", [
     (changed(id="q0"), r"question q0: another question has the id 'q0'"),
     (changed(id=None), r"dev.json, paragraph 1 \(of 'People'\): a question has no 'id'"),
@@ -109,6 +127,12 @@ def test_half_characters_are_replaced_one_for_one(tmp_path):
     (changed(answers="Bob"), r"question q1: no list 'answers'"),
     (changed(answers=[{"text": "Bob"}]), r"question q1: answer_start is None"),
     (changed(answers=[{"text": None, "answer_start": 1}]), r"question q1: 'text' is null"),
+    (changed(answers=[None]), r"question q1: an answer is null; expected an object with text and answer_start"),
+    (changed(answers=["Bob"]),
+     r'dev.json, paragraph 1 \(of .People.\), question q1: an answer is "Bob"; expected an object'),
+    (changed_cmrc(answers=[None]), r"dev.json, paragraph 0, question c0_0: an answer is null; expected a string"),
+    (changed_cmrc(answers=["\u5317\u4eac", {"text": "a"}]),
+     r'question c0_0: an answer is {"text": "a"}; expected a string'),
     (changed(is_impossible=True), r"question q1: is_impossible is true, yet there are answers"),
     ({"data": []}, "dev.json holds no questions"),
     ({"rows": []}, "dev.json: no list 'data'; expected the form of SQuAD or CMRC 2018"),

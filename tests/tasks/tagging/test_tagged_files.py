@@ -113,6 +113,13 @@ def test_spans_of_characters(tmp_path):
     assert rows.scheme == "IOB2" and rows.told == () and rows.lines == [[1] * 8, [2]]
 
 
+def test_half_characters_of_json_lines_are_replaced_and_leave_the_places_of_spans(tmp_path):
+    path = write(tmp_path, r'{"text": "in \ud83d \ud83d\ude00 Paris", "spans": [[7, 12, "LOC\udc00"]]}', "a.jsonl")
+    rows = read_tagged_sentences(path)
+    assert rows.texts[0].text == "in \ufffd \U0001f600 Paris" and rows.told == ()
+    assert (rows.words[0][-1], rows.tags[0][-1]) == ("Paris", "B-LOC\ufffd")
+
+
 def test_spans_that_end_inside_a_word_are_widened_and_counted(tmp_path):
     path = json_lines(tmp_path, {"text": "a Parisian in Rome", "spans": [[14, 18, "LOC"]]},
                       {"text": "a Parisian in Rome ", "spans": [[2, 7, "LOC"], [13, 19, "LOC"]]})
@@ -183,6 +190,14 @@ def test_conllu_that_does_not_fit_is_refused(tmp_path, content, message):
 def test_json_lines_that_do_not_fit_are_refused(tmp_path, record, message):
     path = write(tmp_path, '{"text": "fine", "spans": []}\n' + record + "\n", "a.jsonl")
     with pytest.raises(InputError, match=message):
+        read_tagged_sentences(path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.conllu", "a.jsonl"])
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_holds_no_sentences(tmp_path, name, content):
+    path = write(tmp_path, content, name)
+    with pytest.raises(InputError, match=f"^{path} holds no sentences; give a file with a word and its tag in each "):
         read_tagged_sentences(path)
 
 
