@@ -30,8 +30,8 @@ _HOMES = {
     "electra_tf.tasks.multiple_choice": ("ElectraMultipleChoice",),
     "electra_tf.tasks.tagging.token_classification": ("ElectraTokenClassifier",),
     "electra_tf.tasks.keras_metrics": (
-        "ClassificationScore", "MacroF1", "MatthewsCorrelation", "PearsonCorrelation", "SpanAccuracy",
-        "SpearmanCorrelation"),
+        "ClassificationScore", "MacroF1", "MatthewsCorrelation", "MultiLabelScore", "PearsonCorrelation",
+        "SpanAccuracy", "SpearmanCorrelation", "TaggingScore"),
     "electra_tf.tasks.finetune": ("finetune", "task_of"),
     "electra_tf.tasks.glue_submission": ("write_submission", "zip_submissions"),
     "electra_tf.tasks.evaluate": ("evaluate", "task_name_of"),

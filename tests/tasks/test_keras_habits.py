@@ -12,16 +12,27 @@ from electra_tf.config import AugmentationConfig, FineTuningConfig
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.classification_scores import classification_scores
 from electra_tf.tasks.ensemble import ElectraEnsemble
-from electra_tf.tasks.keras_metrics import MacroF1, MatthewsCorrelation, PearsonCorrelation, SpearmanCorrelation
+from electra_tf.tasks.keras_metrics import (
+    MacroF1,
+    MatthewsCorrelation,
+    MultiLabelScore,
+    PearsonCorrelation,
+    SpearmanCorrelation,
+    TaggingScore,
+)
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier
+from electra_tf.tasks.multi_label_scores import MultiLabelScores
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.question_answering.options import QuestionAnswering
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
 from electra_tf.tasks.regression_scores import pearson, spearman
+from electra_tf.tasks.tagging.tag_schemes import labels_of
+from electra_tf.tasks.tagging.tagging_scores import tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.text.preprocessor import TextPreprocessor
+from tests.tasks.tagging.moods import moods
 from tests.tasks.tiny import reviews, scatter_weights, tiny_config, tiny_vocabulary
 
 TEXTS = ["a good film", "the plot was very dull and the film was awful", "fine"]
@@ -198,3 +209,30 @@ def test_scores_of_fit_are_exact_for_the_whole_set():
     scores = regressor.predict(texts, verbose=0)
     assert found["pearson"] == pytest.approx(pearson(truth, scores), abs=1e-5)
     assert found["spearman"] == pytest.approx(spearman(truth, scores), abs=1e-5)
+    several = new_model(ElectraMultiLabelClassifier, labels=("a", "b", "c"))
+    several.compile(metrics=[MultiLabelScore(name, 3) for name in ("micro_f1", "samples_f1")])
+    table = np.random.default_rng(1).integers(0, 2, (len(texts), 3)).astype(bool)
+    truth = [[label for label, holds in zip("abc", row, strict=True) if holds] for row in table]
+    found = several.evaluate(texts, truth, batch_size=8, return_dict=True, verbose=0)
+    expected = MultiLabelScores(table, several.predict(texts, verbose=0)).numbers()
+    for name in ("micro_f1", "samples_f1"):
+        assert found[name] == pytest.approx(expected[name], abs=1e-6)
+
+
+def test_a_tagger_keeps_the_weights_with_the_best_f1_of_spans(tmp_path):
+    sentences, tags = moods(24, seed=0, longest=9)
+    tagger = new_encoder_task(ElectraTokenClassifier, labels=labels_of(["BAD", "GOOD"], "IOB2"))
+    tagger.compile(settings=FineTuningConfig(learning_rate=0.03, batch_size=8),
+                   metrics=[TaggingScore("f1", tagger.labels)])
+    assert tagger.jit_compile is False
+    found = tagger.fit(sentences, tags, validation_data=(sentences, tags), epochs=30, verbose=0, callbacks=[
+        keras.callbacks.EarlyStopping("val_f1", mode="max", patience=2, restore_best_weights=True)]).history["val_f1"]
+    best = int(np.argmax(found))
+    assert len(found) == best + 3 < 30
+    tagger.save(tmp_path / "tagger.keras")
+    for kept in (tagger, keras.models.load_model(tmp_path / "tagger.keras")):
+        likeliest = [[tagger.labels[number] for number in scores.argmax(axis=1)]
+                     for scores in kept.predict_encoded(kept.encode(sentences))]
+        expected = tagging_scores(tags, likeliest, scheme="IOB2").micro.f1
+        scores = kept.evaluate(sentences, tags, return_dict=True, verbose=0)
+        assert scores["f1"] == pytest.approx(expected, abs=1e-6) == pytest.approx(found[best], abs=1e-6)
