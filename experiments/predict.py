@@ -48,11 +48,12 @@ def main(flags):
     lines_at_once = 1 if flags.input == "-" and sys.stdin.isatty() else _LINES_AT_ONCE
     numbered = enumerate(lines, start=1)
     while batch := list(itertools.islice(numbered, lines_at_once)):
-        texts = [_columns(line, f"--input: {flags.input}, line {number}", predictor) for number, line in batch]
-        for text, answer in zip(texts, predictor.predict(texts), strict=True):
+        places = [f"--input: {flags.input}, line {number}" for number, _ in batch]
+        texts = [_columns(line, place, predictor) for (_, line), place in zip(batch, places, strict=True)]
+        for text, answer in zip(texts, _answers(predictor, texts, places), strict=True):
             answer = dataclasses.asdict(answer)
             print(_readable(text, answer) if flags.format == "text" else
-                  json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+                  json.dumps(_record(text, answer), ensure_ascii=False), flush=True)
 
 
 def _lines(source):
@@ -78,10 +79,38 @@ def _columns(line, where, predictor):
     return tuple(columns) if predictor.takes_pairs else line
 
 
+def _answers(predictor, texts, places):
+    """Answers to texts; where they are refused together, each is asked alone, so that an error names its line."""
+    try:
+        return predictor.predict(texts)
+    except electra_tf.InputError:
+        return [_answer(predictor, text, place) for text, place in zip(texts, places, strict=True)]
+
+
+def _answer(predictor, text, where):
+    try:
+        return predictor.predict([text])[0]
+    except electra_tf.InputError as error:
+        raise electra_tf.InputError(f"{where}: {error}") from None
+
+
+def _record(text, answer):
+    """What was asked and answered, ready for JSON."""
+    if "n_best" in answer:
+        question, context = text
+        return {"question": question, "context": context, "answer": answer.pop("text"), **answer}
+    return {"text": text, **answer}
+
+
 def _readable(text, answer):
+    """The answer and what it was asked of, for people."""
     if "label" in answer:
-        text = " | ".join(text) if isinstance(text, tuple) else text
-        return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {text}"
+        return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}  {_one_or_pair(text)}"
+    if "labels" in answer:
+        shares = ", ".join(f"{label} {answer['probabilities'][label]:.3f}" for label in answer["labels"])
+        return f"{shares or '(no label)'}  {_one_or_pair(text)}"
+    if "score" in answer:
+        return f"{answer['score']:.3f}  {_one_or_pair(text)}"
     if "ending" in answer:
         return f"{answer['ending']} {max(answer['probabilities']):.3f}  {text[0]}"
     if "spans" in answer:
@@ -97,6 +126,10 @@ def _readable(text, answer):
         if word["probability"] > _SUSPICIOUS:
             text = f"{text[:word['start']]}*{word['word']}*({word['probability']:.2f}){text[word['end']:]}"
     return text + note
+
+
+def _one_or_pair(text):
+    return " | ".join(text) if isinstance(text, tuple) else text
 
 
 def _with_spans(text, answer):

@@ -44,6 +44,6 @@ def _encoded(model):
     if isinstance(model, ElectraMultipleChoice):
         choices = range(1, 1 + (model.num_choices or 2))
         windows, _ = windows_of(model.encode(
-            [(text, [texts[place - choice] for choice in choices]) for place, text in enumerate(texts)]))
+            [(text, [texts[(place - choice) % len(texts)] for choice in choices]) for place, text in enumerate(texts)]))
         return windows
     return model.encode(texts)

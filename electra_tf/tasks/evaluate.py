@@ -72,15 +72,16 @@ def evaluate(model, data, *, task, output=None, metric=None, name=None):
         task: where the data holds what: TextClassification or another of tasks/options.py. What it says of the model
             itself, such as `long_text`, is not read: the folder knows.
         output: folder to make; None writes nothing.
-        metric: the score that result.json puts first; None takes that of the run, or the task's first.
+        metric: the score that result.json puts first, one of the task's `metrics`; None takes that of the run, or the
+            task's first.
         name: what result.json calls the task; None takes the task's own name.
 
     Returns:
         Dict of name -> score.
 
     Raises:
-        InputError: model, data or task that do not belong together, a label that the model does not know, or an output
-            that holds other work.
+        InputError: model, data or task that do not belong together, a metric that the task does not have, a label that
+            the model does not know, or an output that holds other work.
 
     >>> evaluate("runs/polarity", "test.tsv", task=TextClassification(("sentence",), "label"), output="scores")
     {'accuracy': 0.78, ...}
@@ -89,6 +90,8 @@ def evaluate(model, data, *, task, output=None, metric=None, name=None):
         raise InputError(f"{model} was tuned for {tuned_for}; it cannot be scored as {task.name}.")
     tuned, folder, run = task_of(task), model_folder_of(model), result_of_run(model)
     metric = metric or run.get("metric") or tuned.metrics[0]
+    if metric not in tuned.metrics:
+        raise InputError(f"metric={metric!r} is not known; choose one of {', '.join(tuned.metrics)}.")
     rows = tuned.read(data)
     loaded = load_task_model(folder)
     examples = tuned.examples(loaded, rows)

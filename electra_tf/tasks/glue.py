@@ -96,7 +96,8 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, fo
     Args:
         name: "glue/cola" and so on: a key of GLUE behind "glue/".
         data_dir: folder of the official download, or of this task in it; None takes tensorflow-datasets.
-        train, validation, test: labelled sets in place of the official ones, laid out as those.
+        train, validation, test: labelled sets in place of the official ones, laid out as those. All are files, or all
+            of tensorflow-datasets where that has other columns.
         folds: whether folds of the training set choose the weights. The official validation set is then the test set,
             of MNLI the mismatched half.
 
@@ -104,7 +105,7 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, fo
         GlueData.
 
     Raises:
-        InputError: no such task, one that is not trained on, or a file that is not there.
+        InputError: no such task, one that is not trained on, a file that is not there, or sets with other columns.
 
     >>> glue_data("glue/cola", "glue_data").metric   # 'matthews'
     """
@@ -127,6 +128,7 @@ def glue_data(name, data_dir=None, *, train=None, validation=None, test=None, fo
         if folders and not sets[part]:
             raise InputError(f"--data_dir: {folders[0]} has no {official[part]}.tsv (nor .gz or .xz of it); give the "
                              f"folder of the official download, or --{part}.")
+    _refuse_mixture(key, sets)
     unlabelled = {form: path for form, file in glue.submissions.items() if (path := _find(folders, file))}
     if key == "mnli" and data_dir is not None:
         unlabelled |= _diagnostic_texts(data_dir)
@@ -162,10 +164,21 @@ def _tfds_data(key, official, given):
     def named(file):
         return file and f"{TFDS_PREFIX}glue/{key}@{_TFDS_SPLITS.get(file, file)}"
     sets = {part: given[part] or named(file) for part, file in official.items()}
+    _refuse_mixture(key, sets)
     unlabelled = {form: named(file) for form, file in glue.submissions.items()}
     return GlueData(type(glue.task)(tuple(columns), label), glue.metric, **sets,
                     unlabelled=unlabelled | (_TFDS_DIAGNOSTIC if key == "mnli" else {}),
                     unlabelled_columns=tuple(columns))
+
+
+def _refuse_mixture(key, sets):
+    """InputError for files beside sets of tensorflow-datasets, unless the columns of both are the same."""
+    task, given = GLUE[key].task, {part: source for part, source in sets.items() if source}
+    prepared = [f"--{part} {source}" for part, source in given.items() if str(source).startswith(TFDS_PREFIX)]
+    files = [f"--{part} {source}" for part, source in given.items() if not str(source).startswith(TFDS_PREFIX)]
+    if prepared and files and (*task.text_columns, task.label_column) != GLUE[key].tfds_columns:
+        raise InputError(f"--task=glue/{key}: {files[0]} is a file, but {prepared[0]} has the columns of "
+                         f"tensorflow-datasets; give files for all sets, or --data_dir.")
 
 
 def diagnostic_data(data_dir=None):

@@ -19,6 +19,8 @@ from electra_tf.text.text_files import LineReader, whole_characters
 _FORMATS = (".tsv", ".csv", ".jsonl")
 _PACKED = (".gz", ".xz")
 _NUMBER = re.compile(r"[+-]?\d+")
+# Of QQP's train.tsv and dev.tsv, in which a few rows are cut in two; the original and tensorflow-datasets skip them.
+_HEADER_OF_QQP = ["id", "qid1", "qid2", "question1", "question2", "is_duplicate"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,8 @@ def read_labelled_texts(source, *, text_columns, label_column=None, several_labe
     The format follows from the name, which may end in .gz or .xz: .tsv (a tab between two fields, no quoting: a `"` is
     a character like others), .csv (quoted fields may hold commas and line ends) or .jsonl (an object in each line). The
     first row of a .tsv or .csv names the columns; where all columns are asked for by number ("0", or "-1" for the
-    last), the file has no such row. A row that does not fit is refused, not skipped.
+    last), the file has no such row. A row that does not fit is refused; only in a .tsv with the line of names of GLUE's
+    QQP it is skipped, and stderr tells how many there are.
 
     Args:
         source: path of a file, or "tfds:NAME@SPLIT", such as "tfds:glue/sst2@train".
@@ -129,9 +132,19 @@ def _read_columns(path, names, *, list_place):
 
 
 def _tsv_fields(lines):
+    header, skipped = None, []
     for line in lines:
-        if line.text:
-            yield line.number, line.text.split("\t")
+        if not line.text:
+            continue
+        fields = line.text.split("\t")
+        header = header or fields
+        if header == _HEADER_OF_QQP and len(fields) != len(header):
+            skipped.append(line.number)
+        else:
+            yield line.number, fields
+    if skipped:
+        print(f"{lines.path}: {len(skipped)} rows do not have the {len(header)} fields of the others, as happens in "
+              f"the official files of QQP, and are skipped; the first is in line {skipped[0]}.", file=sys.stderr)
 
 
 def _csv_fields(lines):

@@ -71,8 +71,11 @@ def encode_choices(tokenizer, x, *, num_choices, sequence_length, long_text=TRUN
     counts = {len(endings) for _, endings in x}
     expected = {num_choices} if num_choices else counts
     if counts - expected or len(counts) > 1:
-        raise InputError(f"texts have {', '.join(map(str, sorted(counts)))} endings; expected "
-                         f"{num_choices or 'equally many'} for each.")
+        usual = num_choices or len(x[0][1])
+        place, count = next((place, len(endings)) for place, (_, endings) in enumerate(x) if len(endings) != usual)
+        expected = f"{num_choices} for each, the model's num_choices" if num_choices else "equally many for each"
+        raise InputError(f"texts have {', '.join(map(str, sorted(counts)))} endings; expected {expected}; "
+                         f"texts[{place}] has {count}.")
     choices = counts.pop() if counts else num_choices or 2
     texts, endings = text_columns(([text for text, endings in x for _ in endings],
                                    [ending for _, endings in x for ending in endings]), pairs=True)

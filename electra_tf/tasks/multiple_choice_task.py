@@ -25,6 +25,7 @@ class MultipleChoiceTask(FineTuningTask):
         rows = read_labelled_texts(source, text_columns=(*self.options.text_columns, *self.options.choice_columns),
                                    label_column=self.options.label_column)
         self._places(rows)
+        self._require_clear_labels(rows)
         return rows
 
     def new_model(self, folder, *, train, config, load_weights):
@@ -53,27 +54,59 @@ class MultipleChoiceTask(FineTuningTask):
         return majority_level(examples.labels, num_labels=len(self.options.choice_columns), metric=metric)
 
     def predictions(self, model, rows):
-        names = self.options.choice_columns
+        names = self._names
         for (text, choices), place, answer in zip(_texts(rows), self._places(rows),
                                                   model.predict(_texts(rows), verbose=0), strict=True):
             yield {"text": text, "choices": list(choices), "label": names[place], "prediction": names[answer.argmax()],
                    "probabilities": [round(float(share), 6) for share in answer]}
 
     def coloured_texts(self, model, predictions):
-        return coloured_choices(model, predictions, names=self.options.choice_columns)
+        return coloured_choices(model, predictions, names=self._names)
 
     def draw(self, scores, model, *, path, title):
-        draw_confusion(scores.confusion, self.options.choice_columns, path=path, title=title)
+        draw_confusion(scores.confusion, self._names, path=path, title=title)
+
+    @property
+    def _names(self):
+        """What the choices are called: as their columns; where a column is given by number, by their places from 0."""
+        columns = self.options.choice_columns
+        return tuple(map(str, range(len(columns)))) if any(map(_is_number, columns)) else columns
 
     def _places(self, rows):
-        """The place of each row's right ending, from the name of its column or its number."""
-        names = self.options.choice_columns
-        place_of = {key: place for place, name in enumerate(names) for key in (str(place), name)}
+        """The place of each row's right ending: all labels are names of the choices, or all are places from 0."""
+        names = self._names
+        by_name = {name: place for place, name in enumerate(names)}
+        by_number = {str(place): place for place in range(len(names))}
+        place_of = by_number if by_name.keys().isdisjoint(rows.labels) else by_name
         for row, label in enumerate(rows.labels):
             if label not in place_of:
-                raise InputError(f"{rows.where(row)}: label {label!r} names no choice; expected one of "
-                                 f"{some_names(names, most=20)}, or its number from 0.")
+                raise InputError(f"{rows.where(row)}: label {label!r} " + self._what_was_expected(label in by_number))
         return np.array([place_of[label] for label in rows.labels], np.int32)
+
+    def _what_was_expected(self, is_number):
+        """What is wrong with a label, which may be a number among names."""
+        names = some_names(self._names, most=20)
+        if is_number:
+            return (f"is a number, but other labels of the file are names of columns; give all as names, {names}, or "
+                    f"all as numbers from 0.")
+        if self._names != self.options.choice_columns:
+            return (f"names no choice; expected one of {names}: choices whose columns are given by number are counted "
+                    f"from 0.")
+        return f"names no choice; expected one of {names}, or its number from 0."
+
+    def _require_clear_labels(self, rows):
+        """InputError where every label of a file could be the number of a column, too, and that of another choice."""
+        columns, labels = self.options.choice_columns, sorted(set(rows.labels))
+        are_numbers = self._names != columns and set(labels) <= set(columns)
+        if are_numbers and any(columns[int(label)] != label for label in labels):
+            raise InputError(f"{rows.source}: each label ({some_names(labels, most=20)}) is the number of a choice's "
+                             f"column and a choice's place from 0, and these are different choices; name the columns "
+                             f"in the file and in choice_columns, other than by numbers, so that one of them is meant.")
+
+
+def _is_number(name):
+    """Whether the name of a column is a number, such as -1."""
+    return name.lstrip("+-").isdecimal()
 
 
 def _texts(rows):

@@ -81,7 +81,7 @@ class MultipleChoice:
 
     text_columns: tuple[str, ...] = setting((), _TEXTS)
     choice_columns: tuple[str, ...] = setting((), "columns of the choices; the label is the name of the right one's "
-                                                  "column or its number from 0")
+                                                  "column or its place from 0 (of columns given by number, its place)")
     label_column: str = setting("", "column of the labels")
     long_text: str = setting(TRUNCATE, _LONG_TEXT)
     stride: int | None = setting(None, _STRIDE)

@@ -18,7 +18,8 @@ from electra_tf.serving.litert import export_litert
 from electra_tf.serving.onnx_export import export_onnx
 from electra_tf.serving.predictor import Predictor
 from electra_tf.serving.saved_model import export_saved_model
-from tests.serving.ids_tasks import CHOICES, MODELS, PAIRS, TEXTS, answers_of_keras, check_answers, features_of
+from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
+from tests.serving.ids_tasks import CHOICES, MODELS, PAIRS, TEXTS, answers_of_keras, check_answers, features_of, made
 from tests.tasks.tiny import tiny_vocabulary
 
 
@@ -123,6 +124,17 @@ def test_an_onnx_file_answers_as_keras_does(exported, tmp_path):
     description, features = json.loads((tmp_path / "model.onnx.json").read_text()), features_of(model, exported.texts)
     check_outputs(onnx_engine.answers_of((tmp_path / "model.onnx").read_bytes(), features), model, features,
                   description)
+
+
+def test_many_endings_are_compared_on_the_sample_texts(tmp_path):
+    """There are fewer sample texts than endings."""
+    model = made(ElectraMultipleChoice, num_choices=12)
+    texts = [("the plot", ("good", "bad", *"abcdefghij"))]
+    model.save_to_preset(tmp_path / "model")
+    export_saved_model(tmp_path / "model", tmp_path / "served")
+    expected = answers_of_keras(model, texts)
+    for folder in ("model", "served"):
+        check_answers(Predictor(tmp_path / folder).predict(texts), expected, tolerance=2e-5)
 
 
 def check_outputs(outputs, model, features, description):

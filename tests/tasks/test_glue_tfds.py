@@ -109,6 +109,34 @@ def test_the_names_of_the_sets():
     assert (data.task.text_columns, data.unlabelled) == (("3",), {})
 
 
+@pytest.mark.parametrize("given, file, prepared", [
+    ({"train": "mine.tsv"}, "train mine.tsv", "validation tfds:glue/sst2@validation"),
+    ({"validation": "mine.tsv"}, "validation mine.tsv", "train tfds:glue/sst2@train"),
+    ({"train": "mine.tsv", "folds": True}, None, None),
+    ({"test": "mine.tsv", "folds": True}, "test mine.tsv", "train tfds:glue/sst2@train"),
+    ({"train": "mine.tsv", "validation": "tfds:glue/sst2@test"}, "train mine.tsv",
+     "validation tfds:glue/sst2@test"),
+])
+def test_files_and_prepared_sets_with_other_columns_are_not_mixed(given, file, prepared):
+    if file is None:
+        assert glue_data("glue/sst2", **given).train == "mine.tsv"
+        return
+    with pytest.raises(InputError, match=f"^--task=glue/sst2: --{file} is a file, but --{prepared} has the columns of "
+                                         f"tensorflow-datasets; give files for all sets, or --data_dir."):
+        glue_data("glue/sst2", **given)
+
+
+def test_a_prepared_set_is_not_put_among_files_with_other_columns(official):
+    write_task(official, "sst2")
+    with pytest.raises(InputError, match=r"--validation .*dev\.tsv is a file, but --train tfds:glue/sst2@train has"):
+        glue_data("glue/sst2", official, train="tfds:glue/sst2@train")
+
+
+def test_files_and_prepared_sets_with_the_same_columns_may_be_mixed():
+    data = glue_data("glue/rte", train="mine.tsv")
+    assert (data.train, data.validation, data.task.label_column) == ("mine.tsv", "tfds:glue/rte@validation", "label")
+
+
 @pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
 def test_a_run_on_stsb_reads_scores_and_writes_a_submission(official, tmp_path, capsys):
     write_task(official, "stsb", count=20)

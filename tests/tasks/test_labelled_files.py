@@ -97,6 +97,32 @@ def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path, name, content, c
         read_labelled_texts(path, text_columns=columns, label_column=label)
 
 
+QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+
+
+def test_broken_rows_of_the_official_files_of_qqp_are_skipped_and_counted(tmp_path, capsys):
+    content = QQP_HEADER + "0\t1\t2\tWho?\tWhen?\t0\n1\t3\t4\tWhat\n?\tWhy?\t1\n2\t5\t6\tHow?\tHow so?\t1\n"
+    path = write(tmp_path / "train.tsv", content)
+    assert read(path, ("question1", "question2"), "is_duplicate") == ((["Who?", "How?"], ["When?", "How so?"]),
+                                                                      ["0", "1"])
+    told = capsys.readouterr().err
+    assert told == (f"{path}: 2 rows do not have the 6 fields of the others, as happens in the official files of QQP, "
+                    f"and are skipped; the first is in line 3.\n")
+    write(path, QQP_HEADER + "0\t1\t2\tWho?\tWhen?\t0\n")
+    read(path, ("question1", "question2"), "is_duplicate")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name, content", [
+    ("a.tsv", QQP_HEADER.replace("qid2", "qid3") + "0\t1\t2\tWho?\n"),
+    ("a.csv", QQP_HEADER.replace("\t", ",") + "0,1,2,Who?\n"),
+    ("a.tsv", "id\tquestion1\tquestion2\tis_duplicate\n0\tWho?\n"),
+])
+def test_broken_rows_of_other_files_are_refused(tmp_path, name, content):
+    with pytest.raises(InputError, match=r"line 2: [24] fields, but the first row has [46]; correct or remove"):
+        read(write(tmp_path / name, content), ("question1", "question2"), "is_duplicate")
+
+
 def test_half_characters_of_json_lines_are_replaced_one_for_one(tmp_path):
     path = write(tmp_path / "a.jsonl",
                  r'{"text": "nice \ud83d!", "label": "\udc00b", "topics": ["x\ud83d", "\ud83d\ude00"]}')

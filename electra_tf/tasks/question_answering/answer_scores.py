@@ -32,8 +32,8 @@ def answer_score(text, gold_texts, *, scorer):
     Args:
         text: the answer; "" says that there is none.
         gold_texts: the right answers; none where the question has no answer.
-        scorer: "squad1" and "squad2" share words (in SQuAD 2.0 two answers without a word are equal, in 1.1 their F1
-            is 0); "cmrc" shares the longest run of Chinese characters and words, and leaves out punctuation.
+        scorer: "squad1" and "squad2" share words; "cmrc" shares the longest run of Chinese characters and words, and
+            leaves out punctuation. Two answers without a word are equal, but in SQuAD 1.1 their F1 is 0.
 
     Returns:
         Two floats, 0..1.
@@ -66,6 +66,8 @@ def _cmrc_exact(text, gold):
 
 def _cmrc_f1(text, gold):
     tokens, gold_tokens = (_CMRC_TOKEN.findall(_cmrc_text(one)) for one in (text, gold))
+    if not (tokens and gold_tokens):  # the script knows no question without an answer
+        return tokens == gold_tokens
     return _f1(_longest_common_run(tokens, gold_tokens), tokens, gold_tokens)
 
 

@@ -191,6 +191,9 @@ def _question(where, context, entry, counts, wrong_answers):
         pairs = [_answer(answer, where) for answer in (_list(entry, "answers", where) if "answers" in entry else ())]
         if pairs and entry.get("is_impossible"):
             raise InputError(f"{where}: is_impossible is true, yet there are answers; correct one of the two.")
+        if not pairs and entry.get("is_impossible") is False:
+            raise InputError(f"{where}: is_impossible is false, yet the list of answers is empty; correct one of the "
+                             f"two, or leave the list out where the answers are not known.")
         gold_texts = tuple(answer.text for answer in pairs)
         counts.answers += len(pairs)
         answers = [_at_its_place(answer, context, where, counts, wrong_answers) for answer in pairs]

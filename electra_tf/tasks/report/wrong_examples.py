@@ -81,6 +81,8 @@ def text_of(prediction):
     parts = []
     for name in _TEXTS:
         value = prediction.get(name)
+        if name == "words" and prediction.get("text"):
+            continue  # they are those of the text
         if isinstance(value, list):
             value = (" " if name in ("tokens", "words") else "\n").join(map(str, value))
         if value:

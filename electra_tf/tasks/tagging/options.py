@@ -21,7 +21,7 @@ class TokenClassification:
     tag_column: int | None = setting(None, "column of the tags; left out, the last (the universal part of speech of "
                                            "CoNLL-U)")
     scheme: str | None = setting(None, "how the files write spans: IOB1, IOB2, BIOES, or plain for tags that stand for "
-                                       "themselves; left out, what the training file's tags break least")
+                                       "themselves; left out, for each file what its tags break least")
     model_scheme: str = setting("BIOES", "scheme of spans that the model learns: BIOES as in the original, IOB2, IOB1")
     label_pieces: str = setting("first", "pieces of a word that are learnt and judged: first or all")
     stride: int | None = setting(None, "pieces from the start of a window to that of the next, for sentences that are "

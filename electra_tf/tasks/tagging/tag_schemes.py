@@ -1,5 +1,6 @@
 """Tag schemes: how spans of words are written as one tag for each word, and read back."""
 
+import collections
 import re
 import typing
 
@@ -13,6 +14,8 @@ OUTSIDE = "O"
 _PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
 _SPAN_TAG = re.compile(r"[BIES]-.+")
 _BILOU_TAG = re.compile(r"[BILU]-.+")
+_BMES_TAG = re.compile(r"[BMES]-.+")
+PREFIXES_ALONE = frozenset("BIESM")
 _NO_TYPE = "_"
 
 
@@ -207,6 +210,46 @@ def scheme_of(sentences):
     if guess not in ("IOB1", "IOB2"):
         return guess
     return min(("IOB2", "IOB1"), key=lambda scheme: sum(len(misplaced_tags(tags, scheme)) for tags in sentences))
+
+
+def from_bmes(sentences):
+    """Tags of the scheme BMES, usual in Chinese, as BIOES: M- is its I-. All others as they are.
+
+    Args:
+        sentences: list of lists of str.
+
+    Returns:
+        List of lists of str.
+
+    >>> from_bmes([["B-ORG", "M-ORG", "E-ORG"]])   # [['B-ORG', 'I-ORG', 'E-ORG']]
+    """
+    tags = set().union(*sentences) - {OUTSIDE}
+    if not all(map(_BMES_TAG.fullmatch, tags)) or not any(tag[0] == "M" for tag in tags):
+        return sentences
+    return [["I" + tag[1:] if tag[0] == "M" else tag for tag in sentence] for sentence in sentences]
+
+
+def odd_tag(sentences):
+    """The first tag of a file that can be none of spans, though the file seems to hold spans.
+
+    Args:
+        sentences: list of lists of str.
+
+    Returns:
+        (sentence, word) of the first tag that is neither O nor a prefix, a dash and a type where more words have one of
+        these, or of the first prefix where no tag has a type. None where all is well, or tags stand for themselves.
+
+    >>> odd_tag([["O", "B-PER", "0"]])   # (0, 2)
+    """
+    counts = collections.Counter(tag for sentence in sentences for tag in sentence)
+    has_bmes = any(tag.startswith("M-") for tag in counts) and not any(tag.startswith("I-") for tag in counts)
+    pattern = _BMES_TAG if has_bmes else _SPAN_TAG
+    odd = {tag for tag in counts if tag != OUTSIDE and not pattern.fullmatch(tag)}
+    has_spans = bool(counts.keys() - odd - {OUTSIDE}) and counts.total() > 2 * sum(counts[tag] for tag in odd)
+    if not has_spans and not counts.keys() <= PREFIXES_ALONE | {OUTSIDE}:
+        return None
+    return next(((place, word) for place, sentence in enumerate(sentences) for word, tag in enumerate(sentence)
+                 if tag in odd), None)
 
 
 def scheme_of_labels(labels):

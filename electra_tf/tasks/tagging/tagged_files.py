@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 import re
@@ -11,23 +12,29 @@ from electra_tf.errors import InputError
 from electra_tf.tasks.statistics.folds import fold_of_rows
 from electra_tf.tasks.tagging.tag_schemes import (
     PLAIN,
+    PREFIXES_ALONE,
     Span,
+    from_bmes,
     is_of_scheme,
     misplaced_tags,
+    odd_tag,
     scheme_of,
     tags_of,
 )
-from electra_tf.tasks.tagging.tagged_text import WordsOfText
+from electra_tf.tasks.tagging.tagged_text import WordsOfText, sentence_of_words
 from electra_tf.text.basic_tokenizer import word_places
-from electra_tf.text.text_files import LineReader, whole_characters
+from electra_tf.text.text_files import Line, LineReader, whole_characters
 from electra_tf.text.vocabulary import TextSettings
 
 _PACKED = (".gz", ".xz")
 _DOCUMENT_START = "-DOCSTART-"
 _WHITE_SPACE = re.compile(r"[ \t]+")
+_LAST_LINE = Line(None, "")  # ends the last sentence as an empty line does
 # The fields of a CoNLL-U line: number, form and universal part of speech are the first, second and fourth of ten.
-_CONLLU_WIDTH, _CONLLU_FORM, _CONLLU_UPOS = 10, 1, 3
+_CONLLU_WIDTH, _CONLLU_FORM, _CONLLU_UPOS, _CONLLU_XPOS, _CONLLU_MISC = 10, 1, 3, 4, 9
 _CONLLU_NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
+_CONLLU_TEXT = re.compile(r"#\s*text\s*=\s?(.*)")
+_NOT_GIVEN = "_"
 # In which scheme the tags of spans are written; any can be read back.
 _SCHEME_OF_SPANS = "IOB2"
 
@@ -43,7 +50,8 @@ class TaggedSentences:
         words, tags: lists of lists of str, one list for each sentence.
         lines: lists of lists of int: where each word stands in the file.
         scheme: "IOB1", "IOB2", "BIOES" or "plain": how `tags` are written.
-        texts: list of WordsOfText, the user's own; None for a file of words.
+        texts: list of WordsOfText, the user's own of JSON lines and, as far as it can be had, of CoNLL-U; else the
+            words with a space between two, but not between two characters of Chinese or Japanese.
         told: sentences about what is odd in the file, with counts and the first line of each.
     """
 
@@ -52,7 +60,7 @@ class TaggedSentences:
     tags: list
     lines: list
     scheme: str
-    texts: list | None = None
+    texts: list
     told: tuple = ()
 
     def __len__(self):
@@ -60,7 +68,7 @@ class TaggedSentences:
 
     def at(self, places):
         """The sentences at some places."""
-        names = ("words", "tags", "lines", *(["texts"] if self.texts else []))
+        names = ("words", "tags", "lines", "texts")
         chosen = {name: [getattr(self, name)[place] for place in places] for name in names}
         return dataclasses.replace(self, **chosen)
 
@@ -79,14 +87,16 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     - .jsonl: {"text": "in Paris", "spans": [[3, 8, "LOC"]]}, ends exclusive. The text is split into words as the
       tokenizer does it; a span that ends inside a word is widened to the whole word, and counted.
     - .conllu: form and universal part of speech, or the columns asked for. Multi-word tokens (1-2) and empty nodes
-      (8.1) are no words; the words that a multi-word token stands for are.
+      (8.1) are no words; the words that a multi-word token stands for are. The text is the comment "# text = ..." where
+      the words stand in it one after the other.
     - any other: a word in each line with its columns between tabs, or between spaces; an empty line ends a sentence, a
       line of -DOCSTART- too.
 
     Args:
         source: path.
         token_column, tag_column: numbers from 0, or from -1 backwards; None takes the first and the last column.
-        scheme: "IOB1", "IOB2", "BIOES" or "plain": how the tags are meant; None takes what they break least.
+        scheme: "IOB1", "IOB2", "BIOES" or "plain": how the tags are meant; None takes what they break least. Tags of
+            BMES become BIOES. Not for .jsonl.
         drop_last_character: whether each token ends with a character that is not its own, as in Weibo NER.
 
     Returns:
@@ -100,15 +110,16 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     path = pathlib.Path(source)
     suffix = pathlib.Path(path.stem if path.suffix.lower() in _PACKED else path.name).suffix.lower()
     lines = LineReader(path, errors="strict", longest_line_bytes=None)
-    told, texts = [], None
+    told, texts, known = [], None, None
     if suffix == ".jsonl":
-        _refuse_columns(path, token_column, tag_column, drop_last_character)
+        _refuse_columns(path, token_column, tag_column, drop_last_character, scheme)
         texts, scheme = [], _SCHEME_OF_SPANS
         sentences = list(_span_sentences(lines, told, texts))
     elif suffix == ".conllu":
         columns = (_CONLLU_FORM if token_column is None else token_column,
                    _CONLLU_UPOS if tag_column is None else tag_column)
-        sentences = list(_conllu_sentences(lines, columns))
+        known = []
+        sentences = list(_conllu_sentences(lines, columns, known))
     else:
         columns = (0 if token_column is None else token_column, -1 if tag_column is None else tag_column)
         sentences = list(_column_sentences(lines, columns))
@@ -117,7 +128,12 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
     if drop_last_character:
         sentences = [[_without_last_character(line, path) for line in sentence] for sentence in sentences]
     words, tags, numbers = ([[line[place] for line in sentence] for sentence in sentences] for place in range(3))
-    scheme = _scheme_of(tags, path) if scheme is None else scheme
+    if texts is None:
+        texts = [sentence_of_words(sentence, **of_text) for sentence, of_text in
+                 zip(words, known or [{}] * len(words), strict=True)]
+    if scheme in (None, "BIOES"):
+        tags = from_bmes(tags)
+    scheme = _scheme_of(tags, numbers, path) if scheme is None else scheme
     if scheme != PLAIN:
         _refuse_foreign_tags(tags, numbers, scheme, path)
         _tell_of_misplaced_tags(tags, numbers, scheme, path, told)
@@ -127,7 +143,7 @@ def read_tagged_sentences(source, *, token_column=None, tag_column=None, scheme=
 def _column_sentences(lines, columns):
     """Yields lists of _TaggedLine."""
     width, separator, sentence = None, None, []
-    for line in lines:
+    for line in itertools.chain(lines, [_LAST_LINE]):
         if not line.text.strip():
             if sentence:
                 yield sentence
@@ -151,21 +167,22 @@ def _column_sentences(lines, columns):
             raise InputError(f"{where}: {len(fields)} columns, but the first line has {width}; correct the line, or "
                              f"part the columns by tabs where a word holds a space.")
         sentence.append(_tagged_line(fields, places, line.number, where))
-    if sentence:
-        yield sentence
 
 
-def _conllu_sentences(lines, columns):
-    """Yields lists of _TaggedLine."""
-    places, sentence = _places(columns, _CONLLU_WIDTH, str(lines.path)), []
-    for line in lines:
+def _conllu_sentences(lines, columns, known):
+    """Yields lists of _TaggedLine; adds for each to `known` what `sentence_of_words` takes."""
+    places, sentence, text, spaced = _places(columns, _CONLLU_WIDTH, str(lines.path)), [], None, []
+    for line in itertools.chain(lines, [_LAST_LINE]):
         where = f"{lines.path}, line {line.number}"
         if not line.text.strip():
             if sentence:
+                known.append({"text": text, "spaced": spaced})
                 yield sentence
-            sentence = []
+            sentence, text, spaced = [], None, []
             continue
         if line.text.startswith("#"):
+            comment = _CONLLU_TEXT.fullmatch(line.text)
+            text = comment.group(1) if comment else text
             continue
         fields = line.text.split("\t")
         if len(fields) != _CONLLU_WIDTH:
@@ -176,8 +193,16 @@ def _conllu_sentences(lines, columns):
             raise InputError(f"{where}: word number {fields[0]!r}, expected {len(sentence) + 1}; a line may be "
                              f"missing, or the empty line between two sentences.")
         sentence.append(_tagged_line(fields, places, line.number, where))
-    if sentence:
-        yield sentence
+        spaced.append("SpaceAfter=No" not in fields[_CONLLU_MISC].split("|"))
+        if places[1] == _CONLLU_UPOS and sentence[-1].tag == _NOT_GIVEN:
+            _refuse_without_part_of_speech(fields, where)
+
+
+def _refuse_without_part_of_speech(fields, where):
+    other = (f"column {_CONLLU_XPOS}, the language's own, has one: give --tag_column={_CONLLU_XPOS}, or correct the "
+             f"line." if fields[_CONLLU_XPOS] != _NOT_GIVEN else "correct it, or leave the sentence out.")
+    raise InputError(f"{where}: the universal part of speech of {fields[_CONLLU_FORM]!r} is {_NOT_GIVEN}, which says "
+                     f"that nobody has given it; {other}")
 
 
 def _places(columns, width, where):
@@ -261,10 +286,12 @@ def _record_of(line, where):
     return text, found
 
 
-def _refuse_columns(path, token_column, tag_column, drop_last_character):
+def _refuse_columns(path, token_column, tag_column, drop_last_character, scheme):
     if token_column is not None or tag_column is not None or drop_last_character:
         raise InputError(f"{path}: JSON lines have no columns; leave out the token column, the tag column and "
                          f"drop_last_character.")
+    if scheme is not None:
+        raise InputError(f"{path}: JSON lines hold spans, not tags of a scheme; leave out scheme={scheme}.")
 
 
 def _without_last_character(line, path):
@@ -274,19 +301,33 @@ def _without_last_character(line, path):
     return line._replace(word=line.word[:-1])
 
 
-def _scheme_of(tags, path):
+def _scheme_of(tags, numbers, path):
     try:
-        return scheme_of(tags)
+        scheme = scheme_of(tags)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    odd = odd_tag(tags)
+    if odd is not None:
+        sentence, word = odd
+        raise _foreign_tag_error(tags[sentence][word], f"{path}, line {numbers[sentence][word]}",
+                                 "neither O nor a prefix (B, I, E, S), a dash and a type, as most others are; correct "
+                                 "it")
+    return scheme
 
 
 def _refuse_foreign_tags(tags, numbers, scheme, path):
     for sentence, own in zip(tags, numbers, strict=True):
         for tag, number in zip(sentence, own, strict=True):
             if not is_of_scheme(tag, scheme):
-                raise InputError(f"{path}, line {number}: tag {tag!r} is not of the scheme {scheme}; name the scheme "
-                                 f"of the file, or {PLAIN} for tags that stand for themselves.")
+                raise _foreign_tag_error(tag, f"{path}, line {number}",
+                                         f"not of the scheme {scheme}; name the scheme of the file")
+
+
+def _foreign_tag_error(tag, where, trouble):
+    if tag in PREFIXES_ALONE:
+        trouble = "a prefix without a type; write one behind it, as in B-NAME and I-NAME"
+    return InputError(f"{where}: tag {tag!r} is {trouble}, or give --scheme={PLAIN} for tags that stand for "
+                      f"themselves.")
 
 
 def _tell_of_misplaced_tags(tags, numbers, scheme, path, told):

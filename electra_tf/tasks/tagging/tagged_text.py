@@ -2,10 +2,16 @@
 
 import dataclasses
 import itertools
+import re
 
 from electra_tf.errors import InputError
 from electra_tf.tasks.tagging.tag_schemes import PLAIN, spans_of
+from electra_tf.text import characters
 from electra_tf.text.basic_tokenizer import word_places
+
+# Ideographs; kana and the punctuation beside them; punctuation, letters and digits as wide as an ideograph.
+_WITHOUT_SPACES = re.compile("[{}]{{2}}".format(characters.python_class(
+    (*characters.CJK, (0x3001, 0x30FF), (0xFF01, 0xFF60)))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +93,50 @@ def _words_of(text, where, settings):
     return text_of_words(words)
 
 
-def text_of_words(words):
-    """WordsOfText of words with one space between two.
+def text_of_words(words, gaps=None):
+    """WordsOfText of words, with what stands between two of them: list of str, None for one space each.
 
     >>> text_of_words(["in", "Paris"]).places   # [(0, 2), (3, 8)]
     """
-    ends = list(itertools.accumulate(len(word) + 1 for word in words))
-    return WordsOfText(" ".join(words), [(end - len(word) - 1, end - 1) for word, end in zip(words, ends, strict=True)])
+    gaps = [*([" "] * (len(words) - 1) if gaps is None else gaps), ""][:len(words)]
+    starts = itertools.accumulate((len(word) + len(gap) for word, gap in zip(words, gaps, strict=True)), initial=0)
+    return WordsOfText("".join(itertools.chain(*zip(words, gaps, strict=True))),
+                       [(start, start + len(word)) for word, start in zip(words, starts)])
+
+
+def sentence_of_words(words, *, text=None, spaced=None):
+    """The sentence that the words of a file come from, as it was written as far as that is known.
+
+    Args:
+        words: list of str.
+        text: the sentence as it was written, which counts where the words stand in it with only white space between
+            them; None if it is not known.
+        spaced: list of bool: whether a space follows each word, where `text` does not tell. None says yes, but not
+            between two characters of Chinese or Japanese.
+
+    Returns:
+        WordsOfText.
+
+    >>> sentence_of_words(["I", "'m", "in"], text="I'm in").places   # [(0, 1), (1, 3), (4, 6)]
+    """
+    places = _places_in(text, words)
+    if places:
+        return WordsOfText(text, places)
+    if spaced is None:
+        spaced = [not _WITHOUT_SPACES.fullmatch(word[-1:] + after[:1]) for word, after in itertools.pairwise(words)]
+    return text_of_words(words, [" " if space else "" for space in spaced[:len(words) - 1]])
+
+
+def _places_in(text, words):
+    """The places of words that follow each other in a text; None where they do not."""
+    places, end = [], 0
+    for word in words:
+        start = -1 if text is None else text.find(word, end)
+        if start < 0 or text[end:start].strip():
+            return None
+        end = start + len(word)
+        places.append((start, end))
+    return places
 
 
 def tagged_text(source, tags, probabilities, *, scheme):

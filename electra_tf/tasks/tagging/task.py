@@ -15,7 +15,7 @@ from electra_tf.tasks.labels import label_names
 from electra_tf.tasks.report.coloured_texts import coloured_tags
 from electra_tf.tasks.tagging.tag_schemes import OUTSIDE, PLAIN, labels_of, spans_of, tags_of
 from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
-from electra_tf.tasks.tagging.tagged_text import tagged_text, text_of_words
+from electra_tf.tasks.tagging.tagged_text import tagged_text
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 
@@ -85,8 +85,7 @@ class TokenClassificationTask(FineTuningTask):
         return tagging_scores(tags, answers, scheme=scheme).numbers()[metric]
 
     def predictions(self, model, rows):
-        sources = rows.texts or map(text_of_words, rows.words)
-        for source, tags, answer in zip(sources, _tags_for(model, rows), model.predict(rows.words), strict=True):
+        for source, tags, answer in zip(rows.texts, _tags_for(model, rows), model.predict(rows.words), strict=True):
             predicted = [word.tag for word in answer.words]
             probabilities = [word.probability and round(word.probability, 6) for word in answer.words]
             spans = tagged_text(source, predicted, probabilities, scheme=model.scheme).spans or ()

@@ -165,6 +165,9 @@ def test_each_question_of_squad_1_scores_as_in_the_script(version1):
     ("New York\u5e02", ("york\u5e02",), 0, 2 * 2 / (3 + 2)),
     ("\u4eba", ("\u5317\u4eac",), 0, 0),
     ("", ("\u5317\u4eac",), 0, 0),
+    ("", (), 1, 1),
+    ("\uff0c", (), 1, 1),  # nothing is left of it
+    ("\u4eba", (), 0, 0),
 ])
 def test_chinese_is_compared_by_characters_as_cmrc_does(text, golds, exact, f1):
     assert answer_score(text, golds, scorer="cmrc") == (exact, pytest.approx(f1))

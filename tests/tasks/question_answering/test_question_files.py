@@ -56,6 +56,7 @@ def test_squad_is_read_with_its_answers_and_questions_without_one(tmp_path):
 def test_an_empty_list_of_answers_says_that_there_is_none_and_no_list_says_nothing(tmp_path):
     content = changed(answers=[])
     del content["data"][0]["paragraphs"][0]["qas"][0]["answers"]
+    content["data"][0]["paragraphs"][0]["qas"][0]["is_impossible"] = False
     first, second, _ = read_questions(write(tmp_path / "dev.json", content)).questions
     assert second.is_impossible
     assert first.gold_texts is None and not first.is_impossible
@@ -134,6 +135,9 @@ def test_half_characters_of_ids_and_of_cmrc_answers_are_replaced_too(tmp_path):
     (changed_cmrc(answers=["\u5317\u4eac", {"text": "a"}]),
      r'question c0_0: an answer is {"text": "a"}; expected a string'),
     (changed(is_impossible=True), r"question q1: is_impossible is true, yet there are answers"),
+    (changed(is_impossible=False, answers=[]),
+     r"question q1: is_impossible is false, yet the list of answers is empty; correct one of the two, or leave the "
+     r"list out where the answers are not known\."),
     ({"data": []}, "dev.json holds no questions"),
     ({"rows": []}, "dev.json: no list 'data'; expected the form of SQuAD or CMRC 2018"),
     ({"data": [{"title": "x"}]}, r"dev.json, data\[0\]: no list 'paragraphs'"),

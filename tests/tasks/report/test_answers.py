@@ -81,8 +81,8 @@ def tagged(words, true, predicted, probabilities):
     """A line of predictions.jsonl, with spans of single words."""
     spans = [[{"type": tag[2:], "start": place, "end": place + 1} for place, tag in enumerate(tags) if tag != "O"]
              for tags in (true, predicted)]
-    return {"words": words, "label": spans[0], "prediction": spans[1], "tags": true, "predicted_tags": predicted,
-            "probabilities": probabilities}
+    return {"text": " ".join(words), "words": words, "label": spans[0], "prediction": spans[1], "tags": true,
+            "predicted_tags": predicted, "probabilities": probabilities}
 
 
 def test_tagged_words_have_a_matrix_of_their_types():
@@ -175,5 +175,5 @@ def test_wrong_spans_are_shown_in_words_without_the_right_ones():
 
 def test_long_texts_are_cut():
     assert len(text_of({"text": "word " * 1000})) < 500 and text_of({"text": "word " * 1000}).endswith("\u2026")
-    assert text_of({"tokens": ["EU", "rejects"], "label": []}) == "EU rejects"
+    assert text_of({"tokens": ["EU", "rejects"], "label": []}) == text_of({"words": ["EU", "rejects"]}) == "EU rejects"
     assert isinstance(wrong_examples_table([{"label": "a", "prediction": "b"}]), Table)

@@ -12,8 +12,10 @@ from electra_tf.tasks.tagging.tag_schemes import (
     SPAN_SCHEMES,
     Span,
     can_follow,
+    from_bmes,
     labels_of,
     misplaced_tags,
+    odd_tag,
     scheme_of,
     scheme_of_labels,
     spans_of,
@@ -115,6 +117,34 @@ def test_a_misplaced_tag_is_placed():
 ])
 def test_the_scheme_of_a_file_is_the_one_that_its_tags_break_least(sentences, scheme):
     assert scheme_of(sentences) == scheme
+
+
+@pytest.mark.parametrize(("sentences", "place"), [
+    ([["O", "B-PER", "I-PER"], ["0", "O"]], (1, 0)),
+    ([["b-PER", "O", "B-PER"]], (0, 0)),
+    ([["O", "B-PER", "I"]], (0, 2)),
+    ([["B-PER", "M-PER", "O"], ["O", "e-PER", "M-PER"]], (1, 1)),
+    ([["B-PER", "M-PER", "I-PER", "O"]], (0, 1)),
+    ([["O", "O", "U-PER"], ["B-LOC", "l-LOC"]], (0, 2)),
+    # Prefixes without a type.
+    ([["O", "O"], ["B", "I"]], (1, 0)),
+    ([["S", "B", "M", "E"]], (0, 0)),
+])
+def test_a_tag_that_stands_out_in_a_file_of_spans_is_found(sentences, place):
+    assert odd_tag(sentences) == place
+
+
+@pytest.mark.parametrize("sentences", [
+    [["O", "B-PER", "S-PER"]], [["O", "O"]], [["NOUN", "VERB"]], [["O", "PER", "O"]], [["B", "NOUN", "I"]],
+    [["B-PER", "NOUN"]], [["B-PER", "M-PER", "E-PER"]]])
+def test_no_tag_stands_out_where_all_are_of_spans_or_most_stand_for_themselves(sentences):
+    assert odd_tag(sentences) is None
+
+
+def test_bmes_is_bioes_with_another_letter():
+    assert from_bmes([["B-ORG", "M-ORG", "E-ORG"], ["O", "S-M-N"]]) == [["B-ORG", "I-ORG", "E-ORG"], ["O", "S-M-N"]]
+    for others in ([["B-ORG", "M-ORG", "I-ORG"]], [["M-fs", "N-fs"]], [["O", "B-M"]], [["O"]]):
+        assert from_bmes(others) == others
 
 
 def test_the_scheme_of_labels():

@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import re
 
 import pytest
 
@@ -100,6 +101,50 @@ def test_multi_word_tokens_and_empty_nodes_are_no_words(tmp_path):
     assert read_tagged_sentences(path).scheme == "plain"
 
 
+def conllu(*sentences):
+    """CoNLL-U of (text or None, fields of each row: form, and MISC where it is not _)."""
+    blocks = []
+    for text, *rows in sentences:
+        lines = [] if text is None else [f"# text = {text}"]
+        for number, row in enumerate(rows, start=1):
+            form, misc = row if isinstance(row, tuple) else (row, "_")
+            lines.append("\t".join((str(number), form, form, "X", "Y", "_", "0", "root", "_", misc)))
+        blocks.append("\n".join(lines) + "\n\n")
+    return "".join(blocks)
+
+
+def test_words_of_conllu_stand_in_the_users_own_sentence(tmp_path):
+    text = "  Don\u2019t  wait , it\u2019s 10 000!"
+    rows = read_tagged_sentences(write(tmp_path, conllu(
+        (text, "Do", "n\u2019t", "wait", ",", "it", "\u2019s", "10 000", "!"), ("A film.", "A", "film", ".")),
+        "a.conllu"))
+    assert [source.text for source in rows.texts] == [text, "A film."]
+    assert [source.words for source in rows.texts] == rows.words
+    assert rows.at([1]).texts[0].places == [(0, 1), (2, 6), (6, 7)]
+
+
+def test_words_of_conllu_that_do_not_stand_in_their_sentence_are_joined_as_the_file_says(tmp_path):
+    rows = read_tagged_sentences(write(tmp_path, CONLLU, "a.conllu"))
+    assert [source.text for source in rows.texts] == ["vamos nos a el mar", "# #"]
+    assert [source.words for source in rows.texts] == rows.words
+    rows = read_tagged_sentences(write(tmp_path, conllu(
+        (None, ("(", "SpaceAfter=No"), "a", ("film", "X=1|SpaceAfter=No"), (")", "SpaceAfter=No")),
+        # The words are there, but not one after the other.
+        ("a very long film", "a", "film")), "a.conllu"))
+    assert [source.text for source in rows.texts] == ["(a film)", "a film"]
+    assert [source.words for source in rows.texts] == rows.words
+    rows = read_tagged_sentences(write(tmp_path, conllu(("a1 b1", "a1", "b1")), "a.conllu"), drop_last_character=True)
+    assert [(source.text, source.words) for source in rows.texts] == [("a b", ["a", "b"])]
+
+
+def test_chinese_and_japanese_words_of_columns_have_no_space_between_them(tmp_path):
+    content = "\n".join(f"{word}\tO" for word in ("我", "在", "东京", "タワー", "。", "I", "see", "，", "5", "月"))
+    rows = read_tagged_sentences(write(tmp_path, content))
+    assert rows.texts[0].text == "我在东京タワー。 I see ， 5 月" and rows.texts[0].words == rows.words[0]
+    (source,) = read_tagged_sentences(write(tmp_path, "Ann O\n, O\nyes O\n")).texts
+    assert source.text == "Ann , yes" and source.places == [(0, 3), (4, 5), (6, 9)]
+
+
 def json_lines(tmp_path, *records):
     return write(tmp_path, "".join(json.dumps(record) + "\n" for record in records), "a.jsonl")
 
@@ -146,6 +191,37 @@ def test_tags_that_break_their_scheme_are_counted(tmp_path):
     assert read_tagged_sentences(path, scheme="plain").told == ()
 
 
+@pytest.mark.parametrize("scheme", [None, "BIOES"])
+def test_bmes_is_read_as_bioes(tmp_path, scheme):
+    path = write(tmp_path, "中 B-ORG\n国 M-ORG\n人 E-ORG\n他 O\n\n京 S-LOC\n")
+    rows = read_tagged_sentences(path, scheme=scheme)
+    assert rows.tags == [["B-ORG", "I-ORG", "E-ORG", "O"], ["S-LOC"]]
+    assert rows.scheme == "BIOES" and rows.told == ()
+    assert read_tagged_sentences(path, scheme="plain").tags[0][1] == "M-ORG"
+
+
+@pytest.mark.parametrize(("odd", "message"), [
+    ("0", "tag '0' is neither O nor a prefix (B, I, E, S), a dash and a type, as most others are; correct it, or give "
+          "--scheme=plain for tags that stand for themselves."),
+    ("b-PER", "tag 'b-PER' is neither O nor a prefix"),
+    ("B", "tag 'B' is a prefix without a type; write one behind it, as in B-NAME and I-NAME, or give --scheme=plain "
+          "for tags that stand for themselves."),
+])
+def test_one_odd_tag_does_not_make_a_file_of_spans_plain(tmp_path, odd, message):
+    path = write(tmp_path, f"a B-PER\nb I-PER\n\nc O\nd {odd}\n")
+    with pytest.raises(InputError, match=re.escape(f"{path}, line 5: {message}")):
+        read_tagged_sentences(path)
+    assert read_tagged_sentences(path, scheme="plain").scheme == "plain"
+
+
+def test_prefixes_without_types_are_refused(tmp_path):
+    path = write(tmp_path, "a O\nb B\nc I\n")
+    for scheme in (None, "IOB2"):
+        with pytest.raises(InputError, match=r"a\.txt, line 2: tag 'B' is a prefix without a type; write one behind"):
+            read_tagged_sentences(path, scheme=scheme)
+    assert read_tagged_sentences(path, scheme="plain").tags == [["O", "B", "I"]]
+
+
 @pytest.mark.parametrize(("content", "settings", "message"), [
     ("", {}, r"a\.txt holds no sentences"),
     ("-DOCSTART- O\n\n", {}, r"a\.txt holds no sentences"),
@@ -169,6 +245,10 @@ def test_columns_that_do_not_fit_are_refused(tmp_path, content, settings, messag
     ("1\ta\ta\tNOUN\n", r"line 1: 4 columns; CoNLL-U has 10"),
     (CONLLU.replace("4\tel", "6\tel"), r"line 8: word number '6', expected 4"),
     (CONLLU.replace("\n\n", "\n"), r"line 12: word number '1', expected 6"),
+    (CONLLU.replace("DET\tD", "_\tD"), r"line 8: the universal part of speech of 'el' is _, which says that nobody has "
+                                       r"given it; column 4, the language's own, has one: give --tag_column=4, or"),
+    (CONLLU.replace("DET\tD", "_\t_"), r"line 8: the universal part of speech of 'el' is _, which says that nobody has "
+                                       r"given it; correct it, or leave the sentence out\."),
 ])
 def test_conllu_that_does_not_fit_is_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
@@ -201,9 +281,17 @@ def test_an_empty_file_holds_no_sentences(tmp_path, name, content):
         read_tagged_sentences(path)
 
 
-def test_json_lines_have_no_columns(tmp_path):
+@pytest.mark.parametrize("settings", [{"token_column": 0}, {"tag_column": 1}, {"drop_last_character": True}])
+def test_json_lines_have_no_columns(tmp_path, settings):
     with pytest.raises(InputError, match="JSON lines have no columns"):
-        read_tagged_sentences(json_lines(tmp_path, {"text": "a", "spans": []}), tag_column=1)
+        read_tagged_sentences(json_lines(tmp_path, {"text": "a", "spans": []}), **settings)
+
+
+@pytest.mark.parametrize("scheme", ["IOB1", "plain"])
+def test_json_lines_have_no_scheme(tmp_path, scheme):
+    with pytest.raises(InputError, match=rf"a\.jsonl: JSON lines hold spans, not tags of a scheme; leave out "
+                                         rf"scheme={scheme}\."):
+        read_tagged_sentences(json_lines(tmp_path, {"text": "a", "spans": []}), scheme=scheme)
 
 
 @pytest.mark.parametrize(("name", "settings", "scheme", "sentences", "words", "misplaced"), [
@@ -218,8 +306,17 @@ def test_real_files_are_read_whole(name, settings, scheme, sentences, words, mis
     rows = read_tagged_sentences(shared_path(f"data/finetune/{name}"), **settings)
     assert (rows.scheme, len(rows), sum(map(len, rows.words))) == (scheme, sentences, words)
     assert [told.split(": ")[1].split()[0] for told in rows.told] == [str(misplaced)] * bool(misplaced)
+    assert [source.words for source in rows.texts] == rows.words
     if "zh" in name:
         assert {len(word) for sentence in rows.words[:50] for word in sentence} == {1}
+
+
+def test_the_words_of_a_real_treebank_stand_in_its_own_sentences():
+    path = shared_path("data/finetune/tagging/ud_english_ewt/en_ewt-ud-dev.conllu.gz")
+    texts = [line.removeprefix("# text = ") for line in gzip.decompress(path.read_bytes()).decode().split("\n")
+             if line.startswith("# text = ")]
+    rows = read_tagged_sentences(path)
+    assert sum(source.text == text for source, text in zip(rows.texts, texts, strict=True)) == len(texts)
 
 
 def test_words_of_json_lines_are_those_of_the_tokenizer(tmp_path):

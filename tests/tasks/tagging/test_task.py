@@ -10,6 +10,7 @@ from electra_tf.errors import InputError
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.evaluate import evaluate
 from electra_tf.tasks.finetune import finetune, task_of
+from electra_tf.tasks.report.wrong_examples import text_of
 from electra_tf.tasks.statistics.paired_metrics import paired_metric
 from electra_tf.tasks.statistics.prediction_files import read_predictions
 from electra_tf.tasks.tagging.options import TokenClassification
@@ -89,6 +90,7 @@ def test_spans_in_predictions_count_characters_of_the_users_own_text(run, tmp_pa
 def test_the_report_and_the_paired_test_read_the_spans(run):
     assert "GOOD" in (run.folder / "report.html").read_text(encoding="utf-8")
     lines = read_predictions(run.folder).trials
+    assert [text_of(line) for line in lines[0]] == [line["text"] for line in lines[0]]
     metric = paired_metric("f1", lines, lines)
     assert metric.score(metric.first) == pytest.approx(run.best.test["f1"])
 
@@ -124,10 +126,13 @@ def test_the_job_takes_columns_and_tags_that_stand_for_themselves(data, tmp_path
         shown.err) and "in line 5); they get the tag NOUN" in shown.err
     tagger = ElectraTokenClassifier.from_preset(tmp_path / "run" / "model")
     assert (tagger.labels, tagger.scheme, tagger.empty_word_tag) == (("DET", "NOUN"), "plain", "NOUN")
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as ended:
         job.run_job(predict.main, predict.Flags, ["predict.py", f"--model={tmp_path / 'run'}", "--format=text",
                                                   f"--input={files['train']}"])
-    assert all("/" in line for line in capsys.readouterr().out.splitlines() if line)
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) == 4 * (2 + 1 + 3 + 1) + 1 and lines.count("") == 4 * 2 + 1
+    assert all("/" in line for line in lines if line)
 
 
 @pytest.mark.parametrize(("option", "value"), [
