@@ -51,13 +51,17 @@ Flags = with_task_options(JobFlags, TASKS)
 
 def main(flags):
     data = _data(flags)
+    submitted = []
+
+    def submit(folder, model):
+        submitted.extend(electra_tf.write_submission(folder, model, data))
     result = electra_tf.finetune(
         flags.settings, task=data.task, train=data.train, validation=data.validation, test=data.test,
         model=flags.model, output=flags.output, metric=flags.metric or data.metric, name=flags.task,
-        random_weights=flags.random_weights, trials=_trials(flags), vocabulary=flags.vocabulary)
-    entries = config.read_json(result.folder / "result.json")["trials"]
-    if len(entries) > 1:  # several trials, or one that was restarted
-        print(electra_tf.trials_table(entries, metric=result.metric))
+        random_weights=flags.random_weights, trials=_trials(flags), vocabulary=flags.vocabulary,
+        write_more=submit if data.unlabelled else None)
+    written = config.read_json(result.folder / "result.json")
+    print(electra_tf.trials_table(written["trials"], metric=result.metric, settings_hash=written["settings_hash"]))
     for split, numbers in (("validation", result.best.validation), ("test", result.best.test)):
         if numbers is not None:
             print(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
@@ -65,9 +69,8 @@ def main(flags):
     if result.ensemble:
         print(f"ensemble, {result.split}: " + ", ".join(f"{name} {value:.4f}" for name, value in
                                                         result.ensemble.items()))
-    if data.unlabelled:
-        model = electra_tf.task_of(data.task).load_model(result.folder / "model")
-        print("for the leaderboard: " + ", ".join(map(str, electra_tf.write_submission(result.folder, model, data))))
+    if submitted:
+        print("for the leaderboard: " + ", ".join(map(str, submitted)))
 
 
 def _trials(flags):

@@ -1,5 +1,7 @@
 """Text classification as a fine-tuning run sees it."""
 
+import dataclasses
+
 import numpy as np
 
 from electra_tf.model.precision import dtype_policy
@@ -11,6 +13,13 @@ from electra_tf.tasks.labels import label_names, label_numbers
 from electra_tf.tasks.report.coloured_texts import coloured_mistakes
 from electra_tf.tasks.statistics.collapse import majority_level
 from electra_tf.tasks.text_classification import ElectraTextClassifier
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledExamples(Examples):
+    """Examples of a model with `num_labels` labels, of which some may be missing here."""
+
+    num_labels: int = 0
 
 
 class ClassificationTask(FineTuningTask):
@@ -34,7 +43,8 @@ class ClassificationTask(FineTuningTask):
         return ElectraTextClassifier.from_preset(folder)
 
     def examples(self, model, rows):
-        return Examples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, where=rows.where), rows)
+        return LabelledExamples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, where=rows.where),
+                                rows, num_labels=len(model.labels))
 
     def scores(self, model, examples):
         answers = model.predict_encoded(examples.texts, verbose=0).argmax(axis=1)
@@ -47,7 +57,8 @@ class ClassificationTask(FineTuningTask):
         return float(-(shares * np.log(shares)).sum())
 
     def majority_level(self, examples, metric):
-        return majority_level(examples.labels, num_labels=int(examples.labels.max()) + 1, metric=metric)
+        """Of always answering one label; labels that are missing here count as they do in the scores."""
+        return majority_level(examples.labels, num_labels=examples.num_labels, metric=metric)
 
     def predictions(self, model, rows):
         for text, label, answer in zip(zip(*rows.columns, strict=True), rows.labels,

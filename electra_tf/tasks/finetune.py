@@ -23,7 +23,7 @@ from electra_tf.tasks.options import (
 from electra_tf.tasks.per_class import per_class
 from electra_tf.tasks.question_answering.question_answering_task import QuestionAnsweringTask
 from electra_tf.tasks.regression_task import RegressionTask
-from electra_tf.tasks.report.page import write_report
+from electra_tf.tasks.report.page import REPORT_FILE, write_report
 from electra_tf.tasks.report.run_report import run_report
 from electra_tf.tasks.result_file import result_values
 from electra_tf.tasks.run_models import TUNED_MODEL, generator_folder_of, is_preset, model_folder
@@ -34,7 +34,8 @@ from electra_tf.tasks.trials import keep_best_model, make_ensemble, run_trials
 from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
 
 JOB = "finetune"
-REPORT_FILE = "report.html"
+# Where data and model lie, which may change; what they hold is told by their hashes.
+_PLACES = ("train", "validation", "test", "model")
 _TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
             MultipleChoice: MultipleChoiceTask, TokenClassification: TokenClassificationTask,
             QuestionAnswering: QuestionAnsweringTask}
@@ -67,11 +68,12 @@ class FineTuningResult:
 
 
 def finetune(config, *, task, train, model, output, validation=None, test=None, metric=None, random_weights=False,
-             trials=None, name=None, vocabulary=None):
+             trials=None, name=None, vocabulary=None, write_more=None):
     """Tunes a pretrained encoder, once or with several seeds, and keeps the weights that score best on validation.
 
     The same arguments give the same weights on the same kind of machine. The same call goes on where a killed run
-    stopped: trials that ran to their end are kept, the one that was cut short starts again. A finished run is refused.
+    stopped: trials that ran to their end are kept, the one that was cut short starts again, and what a killed run still
+    lacked beside its result.json is made. A finished run, which has its report, is refused.
 
     Args:
         config: FineTuningConfig; trial number i has the seed `config.seed` + i.
@@ -86,12 +88,14 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
         trials: Trials; None is one trial.
         name: what result.json calls the task; None takes the task's own name.
         vocabulary: folder of a vocabulary or vocab.txt, for a preset alone.
+        write_more: function of the run's folder and its tuned model that writes what else belongs to a finished run,
+            such as a submission.
 
     Returns:
         FineTuningResult.
 
     Raises:
-        InputError: data, model, settings or output that cannot be used, or a loss that is not finite.
+        InputError: data, model, settings or output that cannot be used.
 
     >>> task = TextClassification(text_columns=["sentence"], label_column="label")
     >>> finetune(FineTuningConfig(), task=task, train="train.tsv", validation="dev.tsv", model="tiny_en",
@@ -110,10 +114,10 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
                 **{part: path and str(path) for part, path in paths.items()}, "model": str(model), "metric": metric,
                 "random_weights": random_weights or is_preset(model), **dataclasses.asdict(trials), **to_dict(config)}
     with model_folder(model, vocabulary) as source:
-        return _finetune(config, tuned, paths, source, pathlib.Path(output), settings, trials)
+        return _finetune(config, tuned, paths, source, pathlib.Path(output), settings, trials, write_more)
 
 
-def _finetune(config, tuned, paths, source, output, settings, trials):
+def _finetune(config, tuned, paths, source, output, settings, trials, write_more):
     """`finetune` with its arguments checked."""
     metric = settings["metric"]
     sets = {name: tuned.read(path) for name, path in paths.items() if path}
@@ -132,12 +136,37 @@ def _finetune(config, tuned, paths, source, output, settings, trials):
     together = make_ensemble(settings_of_trials, folder, examples, kept) if trials.ensemble else None
     best = keep_best_model(folder, attempts, metric)
     result = FineTuningResult(folder, metric, settings_of_trials[0].reported_split, tuple(kept), best, together)
-    classes = _per_class(folder, tuned, first, attempts)
-    write_result(folder, _result(result, attempts, classes, settings, inputs, sets))
+    if not (folder / RESULT_FILE).is_file():  # else a run that was cut short after this line
+        classes = _per_class(folder, tuned, first, attempts)
+        write_result(folder, _result(result, attempts, classes, settings, inputs, sets,
+                                     settings_hash=settings_hash(settings, inputs, first)))
+    tuned_model = tuned.load_model(folder / TUNED_MODEL)
+    if write_more is not None:
+        write_more(folder, tuned_model)
     predictions = read_predictions(folder / TRIALS / str(best.seed)).trials[0]
-    coloured = tuned.coloured_texts(tuned.load_model(folder / TUNED_MODEL), predictions)
+    # The report is the last of all: a run that has it is finished.
+    coloured = tuned.coloured_texts(tuned_model, predictions)
     write_report(folder / REPORT_FILE, run_report(folder, coloured_texts=coloured))
     return result
+
+
+def settings_hash(settings, inputs, model):
+    """What tells runs that were made alike from others: a hash of all that decides their result, wherever it lies.
+
+    Args:
+        settings: dict of the run's settings.
+        inputs: dict of what was read -> hash of its content.
+        model: the TextTask with its new head, whose architecture and vocabulary count.
+
+    Returns:
+        str, a SHA-256 in hexadecimal.
+
+    >>> settings_hash(settings, inputs, classifier)   # '9f86d081...'
+    """
+    deciding = {name: value for name, value in settings.items() if name not in _PLACES}
+    deciding["augmentation"] = {**settings["augmentation"], "generator": None}
+    content = [deciding, inputs, to_dict(model.encoder.config), model.preprocessor.vocabulary.hash]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def task_of(options):
@@ -160,10 +189,9 @@ def _sets_of_trials(sets, trials, *, seed):
 
 def _run_folder(output, *, settings, inputs):
     """The folder of a new run, or of one with equal settings that was cut short."""
-    # What data and model are is told by their hashes; where they lie may change.
     folder = create_run_folder(output, job=JOB, settings=settings, inputs=inputs, resume=True,
-                               free=("train", "validation", "test", "model"))
-    if (folder / RESULT_FILE).is_file():
+                               free=(*_PLACES, "augmentation.generator"))
+    if (folder / RESULT_FILE).is_file() and (folder / REPORT_FILE).is_file():
         raise InputError(f"{folder} holds a finished run with these settings; its model is {folder / TUNED_MODEL}. "
                          f"Give a new folder to run it again.")
     return folder
@@ -180,14 +208,13 @@ def _per_class(folder, tuned, model, attempts):
     return found
 
 
-def _result(result, attempts, classes, settings, inputs, sets):
+def _result(result, attempts, classes, settings, inputs, sets, *, settings_hash):
     """What result.json holds: every attempt's scores, their summary, and the hashes of what they were made from."""
     entries = [{"trial": trial, "attempt": attempt, "seed": one.seed,
                 "score": getattr(one, result.split)[result.metric], "metrics": getattr(one, result.split),
                 **classes.get(one.seed, {}), "validation": one.validation, **one.course(),
                 "collapsed": one.collapsed or False}
                for trial, group in enumerate(attempts) for attempt, one in enumerate(group)]
-    settings_hash = hashlib.sha256(json.dumps([settings, inputs], sort_keys=True).encode("utf-8")).hexdigest()
     return result_values(
         job=JOB, task=settings["task"], metric=result.metric, split=result.split, trials=entries,
         best_seed=result.best.seed, ensemble=result.ensemble,

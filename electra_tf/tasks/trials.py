@@ -44,8 +44,11 @@ def run_trials(settings, folder, examples, trials):
 
 
 def best_trial(attempts, metric):
-    """The trial that scored best on its validation set, of those that count; the first of equals."""
-    return max((group[-1] for group in attempts), key=lambda trial: trial.validation[metric])
+    """The trial that scored best on its validation set, of those that count; the first of equals.
+
+    One that diverged before it had learnt anything is the best only where all did.
+    """
+    return max((group[-1] for group in attempts), key=lambda trial: (trial.best_step > 0, trial.validation[metric]))
 
 
 def keep_best_model(folder, attempts, metric):

@@ -6,6 +6,7 @@ import re
 import pytest
 import tensorflow as tf
 
+import electra_tf
 from electra_tf.tasks import finetuning_loop
 from electra_tf.tasks.task_models import load_task_model
 from experiments import finetune
@@ -78,6 +79,8 @@ def test_several_trials_with_restarts_are_a_table(run, files):
     assert seeds_in(printed) == [0, 2, 1]
     assert "constant prediction" in printed and "(restart 1)" in printed and "accuracy of 2 trials: median" in printed
     assert "1 collapsed attempt was restarted with other seeds; without restarts: median" in printed
+    assert "standard deviation" in printed and "95 % bootstrap interval of the mean" in printed
+    assert re.search("^settings hash [0-9a-f]{12}$", printed, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("first_collapses")
@@ -87,8 +90,14 @@ def test_one_trial_that_was_restarted_is_a_table_too(run, files):
     assert "accuracy of 1 trial: median" in printed and "without restarts: median" in printed
 
 
-def test_one_trial_is_no_table(run, files):
-    assert run(*files).startswith("validation: accuracy")
+def test_one_trial_is_a_short_table(run, files, tmp_path):
+    printed = run(*files)
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert seeds_in(printed) == [0]
+    assert printed.splitlines()[2:4] == [
+        f"accuracy of 1 trial: median {result['median']:.4f}, mean {result['mean']:.4f}; one trial shows no spread",
+        f"settings hash {result['settings_hash'][:12]}"]
+    assert printed.splitlines()[4].startswith(f"validation: accuracy {result['median']:.4f}")
 
 
 def test_folds_of_a_task_of_glue_make_an_ensemble_and_are_scored_on_its_validation_set(run, data, tmp_path):
@@ -110,3 +119,22 @@ def test_folds_of_a_task_of_glue_make_an_ensemble_and_are_scored_on_its_validati
 def test_a_validation_set_beside_folds_is_refused(run, data):
     error = run("--task=glue/rte", f"--data_dir={data}", "--folds=3", f"--validation={data}/RTE/dev.tsv", code=2)
     assert "a validation set and folds exclude each other; give one of them" in error
+
+
+def test_a_job_that_was_killed_before_its_submission_writes_that_and_the_report_when_it_is_run_again(
+        run, data, tmp_path, monkeypatch):
+    flags = ("--task=glue/rte", f"--data_dir={data}")
+
+    def refuse(*_):
+        raise electra_tf.InputError("killed")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(electra_tf, "write_submission", refuse)
+        assert "killed" in run(*flags, code=2)
+    result = (tmp_path / "run" / "result.json").read_text()
+    assert not (tmp_path / "run" / "submission").exists() and not (tmp_path / "run" / "report.html").exists()
+    printed = run(*flags)
+    assert f"for the leaderboard: {tmp_path}/run/submission/RTE.tsv" in printed and seeds_in(printed) == [0]
+    assert len((tmp_path / "run" / "submission" / "RTE.tsv").read_text().splitlines()) == 25
+    assert (tmp_path / "run" / "report.html").is_file() and (tmp_path / "run" / "result.json").read_text() == result
+    assert "holds a finished run with these settings" in run(*flags, code=2)

@@ -12,7 +12,7 @@ from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.tasks.ensemble import AnswererEnsemble, ChoiceEnsemble, TaggerEnsemble, ensemble_of
 from electra_tf.tasks.evaluate import evaluate
-from electra_tf.tasks.finetune import finetune
+from electra_tf.tasks.finetune import finetune, task_of
 from electra_tf.tasks.multiple_choice import ElectraMultipleChoice
 from electra_tf.tasks.options import MultipleChoice, QuestionAnswering, TokenClassification, Trials
 from electra_tf.tasks.question_answering.question_answerer import ElectraQuestionAnswerer
@@ -145,8 +145,8 @@ def test_taggers_with_other_labels_make_no_ensemble():
         TaggerEnsemble([one, other])
 
 
-def _choices(path):
-    random, rows = np.random.default_rng(0), []
+def _choices(path, seed):
+    random, rows = np.random.default_rng(seed), []
     for _ in range(24):
         right = int(random.integers(2))
         rows.append({"text": "the film", "x": ("good", "bad")[right], "y": ("bad", "good")[right], "label": right})
@@ -154,23 +154,31 @@ def _choices(path):
     return path
 
 
-@pytest.mark.parametrize("task, write", [
-    (TokenClassification(token_column=0, tag_column=1), lambda path: write_columns(path, *moods(24, seed=0))),
-    (QuestionAnswering(), lambda path: write_squad(path, *asked_moods(24, seed=0))),
-    (MultipleChoice(("text",), ("x", "y"), "label"), _choices)])
-def test_a_run_keeps_its_trials_as_one_model_and_scores_it(task, write, tmp_path):
+TAGS, ANSWERS = TokenClassification(token_column=0, tag_column=1), QuestionAnswering()
+
+
+@pytest.mark.parametrize("task, write, split", [
+    (TAGS, lambda path, seed: write_columns(path, *moods(24, seed=seed)), "validation"),
+    (ANSWERS, lambda path, seed: write_squad(path, *asked_moods(24, seed=seed)), "validation"),
+    (ANSWERS, lambda path, seed: write_squad(path, *asked_moods(24, seed=seed)), "test"),
+    (MultipleChoice(("text",), ("x", "y"), "label"), _choices, "validation")])
+def test_a_run_keeps_its_trials_as_one_model_and_scores_it(task, write, split, tmp_path):
     network = save_networks(tmp_path / "networks") / "discriminator"
-    path = write(tmp_path / ("train.jsonl" if isinstance(task, MultipleChoice) else "train.txt"))
+    ending = "jsonl" if isinstance(task, MultipleChoice) else "txt"
+    path, test = (write(tmp_path / f"{name}.{ending}", seed) for seed, name in enumerate(("train", "test")))
+    reported = test if split == "test" else path
     result = finetune(FineTuningConfig(epochs=1, batch_size=8, sequence_length=24), task=task, train=path,
-                      validation=path, model=network, output=tmp_path / "run",
+                      validation=path, test=test if split == "test" else None, model=network, output=tmp_path / "run",
                       trials=Trials(num_trials=2, ensemble=True))
-    assert 0 <= result.ensemble[result.metric] <= 1
-    assert result.ensemble.keys() == result.best.validation.keys()
+    assert result.ensemble.keys() == getattr(result.best, split).keys()
     ensemble = load_task_model(tmp_path / "run" / "ensemble")
     assert len(ensemble.members) == 2
-    again = evaluate(tmp_path / "run" / "ensemble", path, task=task, output=tmp_path / "scores")
-    if isinstance(task, QuestionAnswering):  # the run's own score of the validation set has not chosen its threshold
+    again = evaluate(tmp_path / "run" / "ensemble", reported, task=task, output=tmp_path / "scores")
+    if task is ANSWERS and split == "validation":
+        # The run's own score of the set that chose the threshold is taken without it: each half has that of the other.
         assert 0 <= ensemble.no_answer_threshold <= 1
-    else:
-        assert again == pytest.approx(result.ensemble, abs=1e-6)
+        tuned = task_of(task)
+        tuned.unsettle(ensemble)
+        again = tuned.scores(ensemble, tuned.examples(ensemble, tuned.read(reported))).numbers()
+    assert again == pytest.approx(result.ensemble, abs=1e-6)
     assert "What the answers rest on" not in (tmp_path / "scores" / "report.html").read_text()

@@ -26,19 +26,19 @@ _MOST_BINS = 30
 def draw_curves(curves):
     """The picture of Curves: each trial thin, their mean thick, all between smallest and largest shaded."""
     shown = {name: points for name, points in curves.curves.items() if points}
-    counted = [dict(points) for name, points in shown.items() if name not in curves.faded]
+    faded = [name for name in shown if name in curves.faded]
+    counted = [dict(points) for name, points in shown.items() if name not in faded]
 
     def draw(axes):
         for number, (name, points) in enumerate(shown.items()):
-            is_faded, is_single = name in curves.faded, len(shown) == 1
+            is_faded, is_single = name in faded, len(shown) == 1
             axes.plot(*zip(*points, strict=True), color=_MUTED if is_faded else _FIRST,
                       linestyle="--" if is_faded else "-", alpha=1.0 if is_single else 0.55,
                       linewidth=2 if is_single else 0.9, marker="o", markersize=3,
-                      label="collapsed" if is_faded and name == next(iter(curves.faded)) else
+                      label="collapsed" if name in faded[:1] else
                       "each trial" if not is_single and number == 0 else None)
-        steps = sorted(set.intersection(*(set(points) for points in counted))) if len(counted) > 1 else []
+        steps, values = _on_common_steps(counted) if len(counted) > 1 else ([], None)
         if steps:
-            values = np.array([[points[step] for step in steps] for points in counted])
             axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=_FIRST, alpha=0.15, linewidth=0,
                               label="smallest to largest")
             axes.plot(steps, values.mean(axis=0), color=_FIRST, linewidth=2.2, label="mean")
@@ -47,6 +47,23 @@ def draw_curves(curves):
         if len(shown) > 1:
             axes.legend()
     return _picture(draw, f"{curves.name} over the updates: {_curves_words(shown)}")
+
+
+def _on_common_steps(curves):
+    """Where several curves can be compared.
+
+    Trials are scored at other steps where their training sets differ, as folds do; between two of its own steps a curve
+    is taken to be straight.
+
+    Args:
+        curves: list of dicts of step -> value.
+
+    Returns:
+        (sorted list of all steps in the range that every curve covers, float array [curves, steps]).
+    """
+    first, last = max(map(min, curves)), min(map(max, curves))
+    steps = sorted({step for points in curves for step in points if first <= step <= last})
+    return steps, np.array([np.interp(steps, *zip(*sorted(points.items()), strict=True)) for points in curves])
 
 
 def _curves_words(shown):

@@ -1,4 +1,6 @@
-"""Whether a trial has collapsed: the same answer for everything, or a score that a constant answer reaches too."""
+"""Whether a trial has collapsed: the same answer for everything, a score that a constant answer reaches too, or no
+finite numbers any more.
+"""
 
 import numpy as np
 
@@ -6,6 +8,7 @@ from electra_tf.tasks.classification_scores import classification_scores
 
 CONSTANT = "constant prediction"
 MAJORITY = "majority-level score"
+DIVERGED = "diverged"  # seen by the loop itself: its numbers are not finite
 
 # Fewer updates do not show that a run is dead.
 _STEPS_TO_JUDGE = 100

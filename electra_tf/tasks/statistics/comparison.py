@@ -8,7 +8,7 @@ import numpy as np
 from electra_tf.errors import InputError
 from electra_tf.tasks.result_file import DATA_SPLIT
 from electra_tf.tasks.statistics.bootstrap import LEVEL, bootstrap_interval
-from electra_tf.tasks.statistics.paired_metrics import paired_metric
+from electra_tf.tasks.statistics.paired_metrics import LOWER_IS_BETTER, paired_metric
 from electra_tf.tasks.statistics.prediction_files import read_predictions, require_same_examples
 from electra_tf.tasks.statistics.randomization import RandomizationTest, randomization_test
 
@@ -127,7 +127,8 @@ def _verdict(comparison):
     if test.p_value >= _SIGNIFICANT:
         conclusion = f"{chance}, so these examples do not show that one is better."
     else:
-        better = comparison.first if test.difference > 0 else comparison.second
+        first_is_better = (test.difference > 0) != (comparison.metric in LOWER_IS_BETTER)
+        better = comparison.first if first_is_better else comparison.second
         conclusion = f"{chance}, so on examples like these {better} is better."
     if comparison.folds:
         return (f"{conclusion} Each example was answered by a model that was not trained on it. How much the seeds "

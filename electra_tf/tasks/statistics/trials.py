@@ -8,6 +8,7 @@ import numpy as np
 from electra_tf.tasks.statistics.bootstrap import LEVEL, bootstrap_interval
 
 _SEEDS = 2**31
+_HASH_DIGITS = 12  # as in the report; enough to tell runs apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,18 +139,19 @@ def trials_summary(attempts):
     return summary
 
 
-def trials_table(attempts, *, metric):
+def trials_table(attempts, *, metric, settings_hash=None):
     """Every attempt of every trial as a printed table, then the summary.
 
     Args:
         attempts: as for `kept_attempts`, with "seed", "score", "best_step" and "collapsed" (false, true, or what
             showed it).
         metric: name of the score.
+        settings_hash: result.json's; its start is the last line. None leaves that out.
 
     Returns:
         str of several lines.
 
-    >>> print(trials_table(result["trials"], metric="accuracy"))
+    >>> print(trials_table(result["trials"], metric="accuracy", settings_hash=result["settings_hash"]))
     """
     lines = ["trial        seed     score  best step  collapsed"]
     for trial, attempt, entry in numbered_attempts(attempts):
@@ -163,6 +165,8 @@ def trials_table(attempts, *, metric):
     if restarts:
         lines.append(f"{restarts} collapsed {'attempt was' if restarts == 1 else 'attempts were'} restarted with other "
                      f"seeds; without restarts: {_statistics(first_attempts(attempts)).sentence()}")
+    if settings_hash:
+        lines.append(f"settings hash {settings_hash[:_HASH_DIGITS]}")
     return "\n".join(lines)
 
 

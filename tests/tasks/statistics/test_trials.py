@@ -110,3 +110,6 @@ def test_the_table_shows_every_attempt_and_both_summaries():
         ["3", "2", "0.7600", "42", "no"]]
     assert lines[5].startswith("accuracy of 3 trials: median 0.7600, mean 0.7600, standard deviation 0.0100, 95 % ")
     assert lines[6].startswith("1 collapsed attempt was restarted with other seeds; without restarts: median 0.7500")
+    assert len(lines) == 7
+    hashed = trials_table(RESTARTED, metric="accuracy", settings_hash="0123456789abcdef").splitlines()
+    assert hashed == [*lines, "settings hash 0123456789ab"]
