@@ -19,8 +19,8 @@ class Flags:
                               "(RUN/trials/SEED), or an output of evaluate.py; or the result.json or "
                               "predictions.jsonl in it")
     second: str = job.required("another one, on the same examples and with as many trials")
-    metric: str | None = config.setting(None, "accuracy, macro_f1, matthews, micro_f1 (lists), or a number that each "
-                                              "prediction has, such as f1; left out, that of the first run")
+    metric: str | None = config.setting(None, "a score by which such runs can be judged (docs/honest_numbers.md), or a "
+                                              "number that each prediction has; left out, that of the first run")
     output: str | None = config.setting(None, "new JSON file for the numbers")
 
 

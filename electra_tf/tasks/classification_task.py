@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from electra_tf.errors import InputError
 from electra_tf.model.precision import dtype_policy
-from electra_tf.tasks.classification_scores import METRICS, classification_scores
+from electra_tf.tasks.classification_scores import BINARY_METRICS, METRICS, classification_scores
 from electra_tf.tasks.confusion_picture import draw_confusion
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
@@ -25,7 +26,7 @@ class LabelledExamples(Examples):
 class ClassificationTask(FineTuningTask):
     """One label for a text or a pair of texts; options: TextClassification."""
 
-    metrics = METRICS
+    metrics = METRICS + BINARY_METRICS
 
     def read(self, source):
         return read_labelled_texts(source, text_columns=self.options.text_columns,
@@ -45,6 +46,11 @@ class ClassificationTask(FineTuningTask):
     def examples(self, model, rows):
         return LabelledExamples(model.encode(rows.texts), label_numbers(rows.labels, model.labels, where=rows.where),
                                 rows, num_labels=len(model.labels))
+
+    def require_metric(self, metric, model):
+        if metric in BINARY_METRICS and len(model.labels) != 2:
+            raise InputError(f"metric={metric!r} is of the second of two labels, and there are {len(model.labels)}; "
+                             f"choose one of {', '.join(METRICS)}.")
 
     def scores(self, model, examples):
         answers = model.predict_encoded(examples.texts, verbose=0).argmax(axis=1)

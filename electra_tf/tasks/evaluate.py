@@ -94,6 +94,7 @@ def evaluate(model, data, *, task, output=None, metric=None, name=None):
         raise InputError(f"metric={metric!r} is not known; choose one of {', '.join(tuned.metrics)}.")
     rows = tuned.read(data)
     loaded = load_task_model(folder)
+    tuned.require_metric(metric, loaded)
     examples = tuned.examples(loaded, rows)
     # The folder is asked for before the work, so that one that cannot be made costs no time.
     with contextlib.nullcontext() if output is None else new_folder(output) as made:

@@ -69,6 +69,9 @@ class FineTuningTask:
         """
         raise NotImplementedError
 
+    def require_metric(self, metric, model):
+        """InputError for one of `metrics` that a model with its labels does not have."""
+
     def scores(self, model, examples):
         """Scores of a model's answers."""
         raise NotImplementedError

@@ -124,6 +124,7 @@ def _finetune(config, tuned, paths, source, output, settings, trials, write_more
     settings_of_trials = [Setting(tuned, config, chosen, sets["train"], source, not settings["random_weights"], metric)
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
+    tuned.require_metric(metric, first)
     examples = [setting.examples(first) for setting in settings_of_trials]
 
     generator = config.augmentation.generator

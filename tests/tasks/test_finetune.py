@@ -160,7 +160,7 @@ def test_a_dead_run_is_named_and_given_up_halfway(data, tmp_path, capsys):
 @pytest.mark.parametrize("changes, message", [
     ({"trials": Trials(folds=2)}, "a validation set and folds exclude each other; give one of them"),
     ({"validation": None}, "there is no validation set; give one, or folds of the training set"),
-    ({"metric": "f1"}, "metric='f1' is not known; choose one of accuracy, macro_f1, matthews"),
+    ({"metric": "f2"}, "metric='f2' is not known; choose one of accuracy, macro_f1, matthews"),
     ({"model": "no/model"}, "no/model is not a model folder"),
     ({"validation": "unknown.tsv"}, "unknown.tsv, line 3: label 'mixed' is unknown; expected one of neg, pos"),
     ({"train": "constant.tsv"}, "constant.tsv: the labels are all pos; a classifier needs two or more"),
