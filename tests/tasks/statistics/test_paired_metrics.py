@@ -98,7 +98,8 @@ def test_every_metric_of_a_task_is_that_of_its_own_scores(network, tmp_path, nam
     for metric in task.metrics if name == "questions" else scores:
         paired = paired_metric(metric, [lines], [lines])
         assert paired.scores(paired.first) == pytest.approx([scores[metric]], abs=1e-6), metric
-    assert len({round(scores[metric], 6) for metric in task.metrics if metric in scores}) > 1  # else any of them would do for all
+    # Else any of them would do for all.
+    assert len({round(scores[metric], 6) for metric in task.metrics if metric in scores}) > 1
 
 
 @pytest.fixture(params=["IOB2", "plain"])
