@@ -247,17 +247,38 @@ def tune(model, task, *, seed, bench):
 
 
 def search(bench):
-    """The candidate that the runs of three minutes lead to; each setting's best stays for the settings after it."""
+    """The candidate that the runs of three minutes lead to; each setting's best stays for the settings after it.
+
+    Writes a row of the table for each setting.
+    """
     best = FIRST
-    for name, choices in SEARCH.items():
-        scores = {}
+    for number, (name, choices) in enumerate(SEARCH.items()):
+        results = {}
         for choice in choices:
             candidate = dataclasses.replace(best, **{name: choice})
-            result = run_trial("ours", candidate, bench.proxy_seconds, seed=bench.seeds[0], bench=bench)
-            scores[choice] = statistics.mean(task["validation"] for task in result["scores"].values())
-            print(f"{name}={choice}: {scores[choice]:.1f}, {result['updates']} updates", flush=True)
-        best = dataclasses.replace(best, **{name: max(scores, key=scores.get)})
+            results[choice] = run_trial("ours", candidate, bench.proxy_seconds, seed=bench.seeds[0], bench=bench)
+            print(f"{name}={choice}: {_mean(results[choice]):.1f}, {results[choice]['updates']} updates", flush=True)
+        best = dataclasses.replace(best, **{name: max(results, key=lambda choice: _mean(results[choice]))})
+        write_json_atomically(bench.results / f"quality-search-{number}.json", {
+            "table": "quality search", "row": {
+                "setting": name.replace("_", " "), "kept": _told(getattr(best, name)),
+                "mean of both scores, updates": "; ".join(
+                    f"{_told(choice)}: {_mean(result):.1f}, {result['updates']:,}"
+                    for choice, result in results.items())},
+            "machine": f"{os.cpu_count()} CPU cores",
+            "command": "python benchmarks/quality_for_time.py ../shared/data WORK search"})
     return best
+
+
+def _mean(result):
+    return statistics.mean(task["validation"] for task in result["scores"].values())
+
+
+def _told(choice):
+    """A choice as the table shows it."""
+    if isinstance(choice, tuple):
+        return " then ".join(map(str, choice))
+    return f"{choice:g}" if isinstance(choice, float) else str(choice).replace("_", " ")
 
 
 def confirm(bench):

@@ -59,7 +59,7 @@ def test_each_choice_of_the_search_can_be_and_is_another(name):
     assert len(found) == len(SEARCH[name])
 
 
-def test_the_search_keeps_the_best_of_each_setting_and_stays_within_the_minutes(monkeypatch):
+def test_the_search_keeps_the_best_of_each_setting_and_stays_within_the_minutes(monkeypatch, tmp_path):
     best = Candidate("mini", "held", (64, 128), "documents", 2048, 2e-3, 0.25, 1.0, 0.4)
     runs = set()
 
@@ -70,8 +70,13 @@ def test_the_search_keeps_the_best_of_each_setting_and_stays_within_the_minutes(
         return {"updates": 7, "scores": {"one": {"validation": score}, "two": {"validation": 2 * score}}}
 
     monkeypatch.setattr(quality_for_time, "run_trial", run)
-    assert search(Bench(work=None, corpus=None, data=None)) == best
+    assert search(Bench(work=None, corpus=None, data=None, results=tmp_path)) == best
     assert len(runs) * 3 <= 90
+    rows = [json.loads(path.read_text())["row"] for path in sorted(tmp_path.iterdir())]
+    assert [row["setting"] for row in rows] == [name.replace("_", " ") for name in SEARCH]
+    assert rows[0] == {"setting": "size", "kept": "mini", "mean of both scores, updates":
+                       "tiny: 0.0, 7; mini: 1.5, 7; small: 0.0, 7"}
+    assert [row["kept"] for row in rows if row["setting"] == "lengths"] == ["64 then 128"]
 
 
 def test_a_run_that_is_stopped_goes_on_and_is_not_run_again(bench, monkeypatch):
