@@ -104,7 +104,7 @@ class Candidate:
 
 
 # In the order in which they are tried; the search begins with the first of each.
-SEARCH = {"size": ("tiny", "mini", "small"), "start": tuple(STARTS), "learning_rate": (1e-3, 5e-4, 2e-3, 2.5e-4),
+SEARCH = {"size": ("tiny", "mini", "small"), "start": tuple(STARTS), "learning_rate": (5e-4, 1e-3, 2e-3, 2.5e-4),
           "generator_size": (0.5, 0.25, 1.0), "generator_first": (0.0, 0.4), "tokens": (4096, 2048, 8192),
           "lengths": ((128,), (64,), (64, 128)), "packing": ("carry_over", "documents", "full_sequence"),
           "mask_rate": (0.15, 0.25)}
