@@ -26,3 +26,12 @@ def _equal_random_numbers():
     keras = sys.modules.get("keras")
     if keras is not None:
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def eagerly():
+    """A few steps of a tiny model take less time than graphs for them."""
+    tf = sys.modules["tensorflow"]  # the tests that ask for this have loaded it
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

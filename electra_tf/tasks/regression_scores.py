@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from electra_tf.tasks.kendall import kendall
+
 METRICS = ("pearson", "spearman", "kendall")
 
 
@@ -54,22 +56,6 @@ def spearman(first, second):
     if np.isnan(first).any() or np.isnan(second).any():
         return math.nan
     return pearson(mean_ranks(first), mean_ranks(second))
-
-
-def kendall(first, second):
-    """Kendall's tau-b: pairs in the same order against pairs in the other; nan where a side is constant.
-
-    >>> kendall([1, 2, 3], [1, 3, 2])   # 0.333
-    """
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    concordance, pairs = 0.0, np.zeros(2)
-    for place in range(len(first) - 1):  # row by row, so that memory grows with the examples alone
-        signs = [np.sign(values[place + 1:] - values[place]) for values in (first, second)]
-        concordance += float(signs[0] @ signs[1])
-        pairs += [np.count_nonzero(sign) for sign in signs]
-    if not pairs.all():
-        return math.nan
-    return float(concordance / np.sqrt(pairs[0]) / np.sqrt(pairs[1]))
 
 
 def mean_squared_error(first, second):

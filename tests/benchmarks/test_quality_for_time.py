@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import quality_for_time
-from benchmarks.quality_for_time import FIRST, SEARCH, STARTS, Bench, Candidate, confirm, run_trial, search
+from benchmarks.quality_for_time import FIRST, PEER_RATES, SEARCH, STARTS, Bench, Candidate, confirm, run_trial, search
 from benchmarks.step_variants import find_tcmalloc
 from benchmarks.task_sets import TaskSet
 from docs import tables
@@ -150,9 +150,9 @@ def test_both_sides_are_trained_on_the_same_text_and_tuned_alike(bench, monkeypa
         shutil.copytree(folder / "discriminator", folder / "trained")
         pathlib.Path(command[-1]).write_text(json.dumps({"updates": 5}))
 
-    def tune(model, task, *, seed, bench):
+    def tune(model, task, *, seed, bench):  # the peer's second rate serves it better than its first
         tuned.append((pathlib.Path(model).name, task, seed))
-        return {"validation": 60.0, "test": 50.0 + len(tuned)}
+        return {"validation": 60.0 + len(tuned), "test": 50.0 + len(tuned)}
 
     monkeypatch.setattr(quality_for_time, "subprocess", types.SimpleNamespace(run=run))
     monkeypatch.setattr(quality_for_time, "pretrain", lambda config, *, output, **rest: PretrainingResult(
@@ -160,17 +160,22 @@ def test_both_sides_are_trained_on_the_same_text_and_tuned_alike(bench, monkeypa
     monkeypatch.setattr(quality_for_time, "tune", tune)
     monkeypatch.setattr(quality_for_time, "search", lambda bench: dataclasses.replace(SHORT, lengths=(16,)))
     trials = confirm(dataclasses.replace(bench, seeds=(0,)))
-    assert tuned == [("stage-0", "mood", 0), ("trained", "mood", 0)]
-    (command, settings, shapes), = asked
+    trained = ("trained", "mood", 0)
+    assert tuned == [trained, trained, ("stage-0", "mood", 0), trained]
+    assert [(settings["seconds"], settings["learning_rate"]) for _, settings, _ in asked] == [
+        (180, PEER_RATES[0]), (180, PEER_RATES[1]), (1800, PEER_RATES[1])]
+    command, settings, shapes = asked[-1]
     assert command == ["env", "OTHER=1", "python"]
     assert set(shapes) == {"token_ids", "segment_ids", "padding_mask"} and len(set(shapes.values())) == 1
     assert shapes["token_ids"][1] == 16
-    assert settings["seconds"] == 1800 and settings["steps"] == 2 and settings["batch_size"] == 4
+    assert settings["steps"] == 2 and settings["batch_size"] == 4
     assert settings["masking"]["slots"] == 2 and settings["special_ids"] == {"cls": 2, "sep": 3, "mask": 4}
     assert [trials[side][0]["updates"] for side in ("ours", "hugging-face")] == [2, 5]
+    assert trials["ours"][0]["candidate"]["learning_rate"] == SHORT.learning_rate
     monkeypatch.setattr(tables, "RESULTS", bench.results)
     table = tables.results_table("quality for time")
-    assert "| here | 30 | 2 | 51.0 (1) |" in table and "| Hugging Face in PyTorch | 30 | 5 | 52.0 (1) |" in table
+    assert "| here | 30 | 0.00025 | 2 | 53.0 (1) |" in table
+    assert "| Hugging Face in PyTorch | 30 | 0.0005 | 5 | 54.0 (1) |" in table
 
 
 def test_what_the_peer_leaves_is_tuned_as_a_model_of_hugging_face(bench, monkeypatch):

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-import tensorflow as tf
 
 import electra_tf
 from electra_tf.tasks import finetuning_loop
@@ -14,8 +13,8 @@ from tests.experiments import in_process
 from tests.tasks.glue_files import write_glue
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.filterwarnings(
+    "ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")]
 FAST = ("--sequence_length=20", "--batch_size=16", "--epochs=1", "--evaluations_per_epoch=1", "--random_weights")
 
 
@@ -27,14 +26,6 @@ def data(tmp_path_factory):
     for name, count, seed in (("train", 40, 0), ("validation", 20, 1)):
         write_tsv(folder / f"{name}.tsv", *reviews(count, seed=seed))
     return write_glue(folder, "rte", count=24)
-
-
-@pytest.fixture(autouse=True)
-def eagerly():
-    """A few steps of a tiny model take less time than graphs for them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

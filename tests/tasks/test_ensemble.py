@@ -10,14 +10,9 @@ from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassif
 from electra_tf.tasks.task_models import load_task_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
 from electra_tf.tasks.text_regression import ElectraTextRegressor
-from tests.tasks.tiny import reviews, save_networks, scatter_weights
+from tests.tasks.tiny import reviews, scatter_weights
 
 TEXTS = reviews(9, seed=5)[0]
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return save_networks(tmp_path_factory.mktemp("run")) / "discriminator"
 
 
 def member(network, seed, **head):

@@ -5,7 +5,6 @@ import shutil
 import types
 
 import pytest
-import tensorflow as tf
 
 from electra_tf.config import AugmentationConfig, FineTuningConfig, replace
 from electra_tf.errors import InputError
@@ -17,8 +16,8 @@ from electra_tf.tasks.options import TextClassification, Trials
 from electra_tf.text.vocabulary import Vocabulary
 from tests.tasks.tiny import reviews, save_networks, tiny_config, tiny_vocabulary, write_tsv
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
+pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.filterwarnings(
+    "ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")]
 CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=1, learning_rate=1e-3, dropout=0.0)
 
 
@@ -29,14 +28,6 @@ def data(tmp_path_factory):
     sets = {name: str(write_tsv(folder / f"{name}.tsv", *reviews(count, seed=seed)))
             for name, count, seed in (("train", 40, 0), ("validation", 20, 1))}
     return {**sets, "task": TextClassification(("sentence",), "label"), "model": str(save_networks(folder / "run"))}
-
-
-@pytest.fixture(autouse=True)
-def eagerly():
-    """A few steps of a tiny model take less time than graphs for them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 class Killed(Exception):

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
@@ -21,23 +20,10 @@ from electra_tf.tasks.options import (
 from electra_tf.tasks.statistics.comparison import compare_results
 from tests.tasks.question_answering import moods as questions
 from tests.tasks.tagging import moods as sentences
-from tests.tasks.tiny import BAD, GOOD, save_networks
+from tests.tasks.tiny import BAD, GOOD
 
 CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=1.0, evaluations_per_epoch=1, dropout=0.0)
 COUNT = 45
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return save_networks(tmp_path_factory.mktemp("run")) / "discriminator"
-
-
-@pytest.fixture
-def eagerly():
-    """A few steps of a tiny model take less time than graphs for them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def tagged(folder):

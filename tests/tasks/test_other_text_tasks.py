@@ -16,15 +16,10 @@ from electra_tf.tasks.options import MultiLabel, MultipleChoice, Regression
 from electra_tf.tasks.text_regression import ElectraTextRegressor
 from electra_tf.tasks.trial import write_predictions
 from tests.oracles.hugging_face import LOSS_TOLERANCE, OUTPUT_TOLERANCE, arrays_of, folder_of, inputs_of, labels_of
-from tests.tasks.tiny import BAD, GOOD, OTHERS, reviews, save_networks
+from tests.tasks.tiny import BAD, GOOD, OTHERS, reviews
 
 CONFIG = FineTuningConfig(sequence_length=30, batch_size=16, epochs=12.0, learning_rate=3e-3, dropout=0.0,
                           layer_decay=0.9)
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return save_networks(tmp_path_factory.mktemp("run")) / "discriminator"
 
 
 @pytest.mark.parametrize("name, model_class", [

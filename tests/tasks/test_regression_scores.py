@@ -6,14 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from electra_tf.tasks.regression_scores import (
-    RegressionScores,
-    kendall,
-    mean_ranks,
-    mean_squared_error,
-    pearson,
-    spearman,
-)
+from electra_tf.tasks.kendall import kendall
+from electra_tf.tasks.regression_scores import RegressionScores, mean_ranks, mean_squared_error, pearson, spearman
 from tests.oracles.shared import shared_path
 
 FUNCTIONS = {"pearson": pearson, "spearman": spearman, "kendall_tau_b": kendall,
@@ -54,3 +48,22 @@ def test_a_constant_answer_counts_nothing_and_is_recognised():
     assert constant.numbers() == {"pearson": 0, "spearman": 0, "kendall": 0,
                                   "mean_squared_error": pytest.approx(2 / 3)}
     assert not RegressionScores(np.array([0.0, 1.0]), np.array([1.0, 1.5])).is_constant
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 8])
+def test_kendall_counts_every_pair(decimals):
+    random = np.random.default_rng(decimals)
+    for count in (2, 3, 10, 117):
+        first = random.normal(size=count)
+        second = np.round(first + random.normal(size=count), decimals)
+        first = np.round(first, decimals)
+        signs = [np.sign(side[:, None] - side) for side in (first, second)]
+        pairs = math.sqrt(np.abs(signs[0]).sum() * np.abs(signs[1]).sum())
+        expected = (signs[0] * signs[1]).sum() / pairs if pairs else math.nan
+        assert kendall(first, second) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("values", [
+    ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [2, 2, 2]), ([1, 2, np.nan], [1, 2, 3]), ([1], [1])])
+def test_kendall_of_a_constant_side_is_not_a_number(values):
+    assert math.isnan(kendall(*values))

@@ -12,13 +12,13 @@ from electra_tf.files import some_names
 from electra_tf.tasks import classification_scores as of_labels
 from electra_tf.tasks import multi_label_scores as of_sets
 from electra_tf.tasks.classification_scores import ratio
+from electra_tf.tasks.kendall import kendall
 from electra_tf.tasks.regression_scores import mean_squared_error, pearson, spearman
-from electra_tf.tasks.statistics.kendall import quick_kendall
 
 # The scores of which less is better.
 LOWER_IS_BETTER = ("mean_squared_error", "hamming_loss")
 
-_OF_NUMBERS = {"pearson": pearson, "spearman": spearman, "kendall": quick_kendall,
+_OF_NUMBERS = {"pearson": pearson, "spearman": spearman, "kendall": kendall,
                "mean_squared_error": mean_squared_error}
 _NEEDED = ("label", "prediction")
 # Of the counts of right, predicted and true spans; two names are of one score.

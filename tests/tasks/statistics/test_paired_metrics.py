@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
@@ -17,15 +16,13 @@ from electra_tf.tasks.options import (
     TextClassification,
     TokenClassification,
 )
-from electra_tf.tasks.regression_scores import kendall
 from electra_tf.tasks.statistics.comparison import compare_results
-from electra_tf.tasks.statistics.kendall import quick_kendall
 from electra_tf.tasks.statistics.paired_metrics import paired_metric
 from electra_tf.tasks.tagging.tag_schemes import labels_of
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from tests.tasks.question_answering import moods as questions
 from tests.tasks.tagging import moods as sentences
-from tests.tasks.tiny import reviews, save_networks, scatter_weights
+from tests.tasks.tiny import reviews, scatter_weights
 
 COUNT = 30
 CONFIG = FineTuningConfig(sequence_length=24)
@@ -66,19 +63,6 @@ TASKS = {
     "parts_of_speech": (TokenClassification(scheme="plain"), parts_of_speech),
     "questions": (QuestionAnswering(beam_size=5, n_best=3), asked),
 }
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return save_networks(tmp_path_factory.mktemp("run")) / "discriminator"
-
-
-@pytest.fixture
-def eagerly():
-    """A few batches of a tiny model take less time than graphs for them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions_eagerly` option is set")
@@ -140,22 +124,6 @@ def test_spans_alone_have_no_accuracy_and_without_types_no_mean_of_types():
     for metric in ("accuracy", "macro_f1"):
         with pytest.raises(InputError, match=f"metric='{metric}' cannot .* choose one of f1, precision, recall"):
             paired_metric(metric, [lines], [lines])
-
-
-@pytest.mark.parametrize("decimals", [0, 1, 8])
-def test_the_quick_kendall_is_that_of_the_scores(decimals):
-    random = np.random.default_rng(decimals)
-    for count in (2, 3, 10, 117):
-        first = random.normal(size=count)
-        second = np.round(first + random.normal(size=count), decimals)
-        first = np.round(first, decimals)
-        assert quick_kendall(first, second) == pytest.approx(kendall(first, second), abs=1e-12, nan_ok=True)
-
-
-@pytest.mark.parametrize("values", [
-    ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [2, 2, 2]), ([1, 2, np.nan], [1, 2, 3]), ([1], [1])])
-def test_kendall_of_a_constant_side_is_not_a_number(values):
-    assert np.isnan(quick_kendall(*values))
 
 
 def test_of_errors_less_is_better(tmp_path):

@@ -1,12 +1,12 @@
-"""Kendall's tau-b in n log n steps, for tests that ask for it thousands of times (Knight, 1966)."""
+"""Kendall's tau-b in n log n steps, as statistical tests ask for it thousands of times (Knight, 1966)."""
 
 import math
 
 import numpy as np
 
 
-def quick_kendall(first, second):
-    """Equal to `regression_scores.kendall` up to rounding.
+def kendall(first, second):
+    """Kendall's tau-b: pairs in the same order against pairs in the other, as scipy.stats.kendalltau.
 
     Args:
         first, second: numbers [examples].
@@ -14,8 +14,9 @@ def quick_kendall(first, second):
     Returns:
         float; nan where a side is constant or holds one.
 
-    >>> quick_kendall([1, 2, 3], [1, 3, 2])   # 0.333
+    >>> kendall([1, 2, 3], [1, 3, 2])   # 0.333
     """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if np.isnan(first).any() or np.isnan(second).any():
         return math.nan
     (one, one_ties), (other, other_ties) = (_places_and_ties(values) for values in (first, second))
