@@ -6,10 +6,10 @@
 DATA: ../shared/data; WORK: a folder for vocabulary, records and runs. `search` changes one setting after the other,
 each time in runs of three minutes from the best so far, and keeps what scores best on the validation rows of SST-2 and
 CoNLL-2003 (the mean). `confirm` trains the winner for 30 minutes with three seeds, fine-tunes it on both tasks, and
-does the same with Hugging Face's networks in PyTorch: the same text, vocabulary, sizes, batch, masking and minutes, and
-the same fine-tuning, of converted weights. Their rate is the better of two in three minutes of their own. What needs
-more than those networks, what tables start from, the generator first, shorter rows first and shared rows, is ours
-alone.
+does the same with random weights and with Hugging Face's networks in PyTorch: the same text, vocabulary, sizes, batch,
+masking and minutes, and the same fine-tuning, of converted weights. Their rate is the better of two in three minutes of
+their own. What needs more than those networks, what tables start from, the generator first, shorter rows first and
+shared rows, is ours alone.
 
 A queue that can be stopped at any moment: each run leaves one file in results/trials/quality, and what is there is not
 run again. A run of ours that was cut short goes on with the time that it has left, one of the peer starts again. The
@@ -179,17 +179,32 @@ def pretrain_ours(candidate, seconds, *, seed, bench, folder):
     return {"model": last, "updates": updates}
 
 
-def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
-    """Trains Hugging Face's networks from our random weights on rows of the last length."""
-    length = candidate.lengths[-1]
+def pretrain_nothing(candidate, seconds, *, seed, bench, folder):
+    """Random weights, for what fine-tuning reaches by itself."""
+    write_random_networks(candidate, seed=seed, bench=bench, folder=folder)
+    return {"model": folder / "discriminator", "updates": 0}
+
+
+def write_random_networks(candidate, *, seed, bench, folder):
+    """Model folders of both networks with random weights, and the settings of the rows of the last length."""
+    length, vocabulary = candidate.lengths[-1], vocabulary_of(bench)
     config = dataclasses.replace(candidate, start="random").config(length, seed=seed, settings=bench.settings)
-    records, vocabulary = records_of(bench, "carry_over", length), vocabulary_of(bench)
     config = replace(config, sequence_length=length, model=replace(config.model, vocabulary_size=vocabulary.size))
     shutil.rmtree(folder, ignore_errors=True)
     pretrainer = new_pretrainer(config, vocabulary, strategy_for("one_device"))
     for network in (pretrainer.discriminator, pretrainer.generator):
-        network.save_to_preset(folder / "ours" / network.name, vocabulary=vocabulary)
-        convert_checkpoint(folder / "ours" / network.name, folder / network.name, to="huggingface")
+        network.save_to_preset(folder / network.name, vocabulary=vocabulary)
+    return config
+
+
+def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
+    """Trains Hugging Face's networks from our random weights on rows of the last length."""
+    shutil.rmtree(folder, ignore_errors=True)
+    config = write_random_networks(candidate, seed=seed, bench=bench, folder=folder / "ours")
+    for network in ("discriminator", "generator"):
+        convert_checkpoint(folder / "ours" / network, folder / network, to="huggingface")
+    length, vocabulary = config.sequence_length, vocabulary_of(bench)
+    records = records_of(bench, "carry_over", length)
     rows = read_manifest(records).splits["train"].rows
     batch = next(pretraining_dataset(records, batch_size=rows, seed=seed).as_numpy_iterator())
     np.savez(folder / "rows.npz", **{name: batch[name] for name in ("token_ids", "segment_ids", "padding_mask")})
@@ -211,7 +226,7 @@ def pretrain_theirs(candidate, seconds, *, seed, bench, folder):
     return json.loads((folder / "answer.json").read_text(encoding="utf-8")) | {"model": folder / "trained"}
 
 
-SIDES = {"ours": pretrain_ours, "hugging-face": pretrain_theirs}
+SIDES = {"ours": pretrain_ours, "hugging-face": pretrain_theirs, "nothing": pretrain_nothing}
 
 
 def run_trial(side, candidate, seconds, *, seed, bench):
@@ -229,7 +244,7 @@ def run_trial(side, candidate, seconds, *, seed, bench):
     scores = {task: tune(trained["model"], task, seed=seed, bench=bench) for task in bench.tasks}
     result = {"side": side, "candidate": dataclasses.asdict(candidate), "seconds": seconds, "seed": seed,
               "updates": trained["updates"], "scores": scores, "settings": list(bench.settings),
-              **({"peer": bench.peer | {"has_tcmalloc": bool(find_tcmalloc())}} if side != "ours" else {}),
+              **({"peer": bench.peer | {"has_tcmalloc": bool(find_tcmalloc())}} if side == "hugging-face" else {}),
               "machine": f"{os.cpu_count()} CPU cores", "commit": versions().get("git_commit")}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json_atomically(path, result)
@@ -293,16 +308,17 @@ def at_their_rate(winner, bench):
 def confirm(bench):
     """Trains the winner for the whole time on both sides, seed by seed, and writes a row of the table for each."""
     winner = search(bench)
-    candidates = {"ours": winner, "hugging-face": at_their_rate(winner, bench)}
+    candidates = {"ours": winner, "hugging-face": at_their_rate(winner, bench), "nothing": winner}
+    told = {"ours": "here", "hugging-face": "Hugging Face in PyTorch", "nothing": "none, random weights"}
     trials = {side: [] for side in SIDES}
     for seed in bench.seeds:
         for side in SIDES:
-            trials[side].append(run_trial(side, candidates[side], bench.seconds, seed=seed, bench=bench))
+            seconds = 0 if side == "nothing" else bench.seconds
+            trials[side].append(run_trial(side, candidates[side], seconds, seed=seed, bench=bench))
             write_json_atomically(bench.results / f"quality-for-time-{side}.json", {
                 "table": "quality for time", "row": {
-                    "pretraining": {"ours": "here", "hugging-face": "Hugging Face in PyTorch"}[side],
-                    "minutes": f"{bench.seconds / 60:g}",
-                    "rate": f"{candidates[side].learning_rate:g}",
+                    "pretraining": told[side], "minutes": f"{seconds / 60:g}",
+                    "rate": f"{candidates[side].learning_rate:g}" if seconds else "",
                     "updates": f"{statistics.median(trial['updates'] for trial in trials[side]):,.0f}",
                     **{row.what: [trial["scores"][task]["test"] for trial in trials[side]]
                        for task, row in bench.tasks.items()}},
@@ -318,12 +334,14 @@ def main():
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("part", choices=("search", "confirm"))
     parser.add_argument("--set", action="append", default=[], help="setting of all our runs, as precision=bfloat16")
+    parser.add_argument("--seeds", type=int, default=len(Bench.seeds), help="how many, from 0 on")
     parser.add_argument("--peer_python", default=Bench.peer_python)
     parser.add_argument("--peer_precision", default="bfloat16", choices=("float32", "bfloat16"))
     parser.add_argument("--peer_compiled", action="store_true")
     given = parser.parse_args()
     bench = Bench(work=given.work, corpus=str(given.data / "pretrain" / "wiki_en" / "train-*.txt.xz"),
-                  data=given.data / "finetune", settings=tuple(given.set), peer_python=given.peer_python,
+                  data=given.data / "finetune", settings=tuple(given.set), seeds=tuple(range(given.seeds)),
+                  peer_python=given.peer_python,
                   peer={"precision": given.peer_precision, "is_compiled": given.peer_compiled})
     bench.work.mkdir(parents=True, exist_ok=True)
     print((search if given.part == "search" else confirm)(bench))

@@ -16,6 +16,7 @@ _HOMES = {
     "electra_tf.text.tokenizer": ("Tokenizer",),
     "electra_tf.text.preprocessor": ("TextPreprocessor",),
     "electra_tf.text.corpus": ("read_corpus",),
+    "electra_tf.objective.masking": ("SpecialIds",),
     "electra_tf.records.builder": ("build_pretraining_data",),
     "electra_tf.records.dataset": ("pretraining_dataset",),
     "electra_tf.model.encoder": ("ElectraEncoder",),

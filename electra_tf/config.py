@@ -348,7 +348,7 @@ def preset(name):
     """The PretrainingConfig of a named size.
 
     Args:
-        name: tiny, mini, small, small_plus_plus, base or large.
+        name: a key of PRESETS.
 
     Returns:
         PretrainingConfig; its `.model` is the architecture.

@@ -78,6 +78,8 @@ def new_folder(path):
     """
     path = pathlib.Path(path).resolve()
     require_new_or_empty(path)
+    if os.path.ismount(path):  # it could not get the work's name at the end
+        raise InputError(f"{path} is a mount point; give a new folder inside it.")
     partial = _partial(path)
     try:
         if partial.exists():

@@ -3,7 +3,7 @@
 _PAPER_PRETRAINING = {"optimizer": {"learning_rate": 2e-4, "warmup_steps": 10_000}, "sequence_length": 512}
 
 # small ... large: the released code and table 6 of the paper; base and large: batch and steps of the paper.
-# tiny and mini are ours, sized for two CPU cores; one pass over little text needs no dropout. What tiny's
+# tiny, mini and half_hour are ours, sized for two CPU cores; one pass over little text needs no dropout. What tiny's
 # words start from is worth hours to it, and joint updates would wash it out (benchmarks/NOTES.md).
 PRESET_SETTINGS = {
     "tiny": {
@@ -17,6 +17,13 @@ PRESET_SETTINGS = {
                   "intermediate_size": 768, "generator_size": 1 / 3},
         "optimizer": {"learning_rate": 7e-4, "warmup_steps": 2_000},
         "sequence_length": 128, "batch_size": 64, "train_steps": 200_000},
+    # What half an hour on two cores is best spent on: found by benchmarks/quality_for_time.py (docs/speed.md).
+    "half_hour": {
+        "model": {"vocabulary_size": 8192, "embedding_size": 96, "hidden_size": 192, "num_layers": 6, "num_heads": 3,
+                  "intermediate_size": 768, "generator_size": 0.5},
+        "optimizer": {"learning_rate": 2.5e-4, "warmup_steps": 2_000, "word_embeddings_rate": 0.0},
+        "first_embeddings": "cooccurrence", "first_positions": "sinusoids",
+        "sequence_length": 128, "batch_size": 32, "time_budget": "30m"},
     "small": {
         "model": {"embedding_size": 128, "hidden_size": 256, "num_layers": 12, "num_heads": 4,
                   "intermediate_size": 1024, "generator_size": 0.25},

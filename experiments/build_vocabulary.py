@@ -6,6 +6,7 @@ import sys
 import electra_tf
 from electra_tf import files
 from electra_tf.config import setting
+from electra_tf.convert.vocabularies import is_cased
 from electra_tf.progress import Progress
 from electra_tf.training.run_folder import write_result, write_settings
 from experiments import job
@@ -46,7 +47,11 @@ def main(flags):
 
 def _checked(flags):
     settings = electra_tf.TextSettings(flags.lowercase, flags.strip_accents, flags.split_cjk)
-    return electra_tf.Vocabulary.from_file(flags.vocabulary_file, settings), {}
+    vocabulary = electra_tf.Vocabulary.from_file(flags.vocabulary_file, settings)
+    if flags.lowercase and is_cased(vocabulary.pieces):
+        raise electra_tf.InputError(f"--vocabulary_file: {flags.vocabulary_file} has capitals, which a tokenizer that "
+                                    f"makes small letters never finds; add --nolowercase --nostrip_accents.")
+    return vocabulary, {}
 
 
 def _learned(flags):

@@ -26,6 +26,9 @@ class Flags:
                                                          "ones are added; they start as the mean of their old pieces")
     max_positions: int | None = config.setting(None, "longest input of the result, more than the model has")
     position_extension: str = config.setting("copy", "how positions for it are made: copy or interpolation")
+    pairs: bool = config.setting(False, "a tuned model of whole texts takes pairs, which no other format tells")
+    sequence_length: int | None = config.setting(None, "pieces of a tuned model's longest input, which no other "
+                                                       "format tells")
     weights_dtype: str = config.setting("float32", "float32, or float16 for a file of half the size; for "
                                                    "--to=electra_tf")
 
@@ -34,7 +37,8 @@ def main(flags):
     done = electra_tf.convert_checkpoint(
         flags.input, flags.output, to=flags.to, part=flags.part, vocabulary=flags.vocabulary,
         num_heads=flags.num_heads, extend_vocabulary=flags.extend_vocabulary, max_positions=flags.max_positions,
-        position_extension=flags.position_extension, weights_dtype=flags.weights_dtype)
+        position_extension=flags.position_extension, pairs=flags.pairs or None, sequence_length=flags.sequence_length,
+        weights_dtype=flags.weights_dtype)
     print(f"{flags.input} is of format {done.source}")
     for sentence in done.told:
         print(sentence)

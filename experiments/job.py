@@ -186,7 +186,8 @@ def _resolve(table, given, *, job_name):
     from_file = _read_config_file(given["config"], job_name=job_name) if given.get("config") else {}
     own_names = [field.name for field in table.own]
     own = {name: value for name, value in {**from_file, **given}.items() if name in own_names}
-    own |= {field.name: _list_of(own[field.name]) for field in table.own if field.name in own and table.is_list(field)}
+    own |= {field.name: _list_of(own[field.name], is_text=field.name in given)
+            for field in table.own if field.name in own and table.is_list(field)}
 
     settings = table.default_settings(own) if table.settings else None
     known = dict.fromkeys(own_names) | (to_dict(settings) if settings else {})
@@ -204,7 +205,11 @@ def _resolve(table, given, *, job_name):
     return from_dict(table.flags_class, own)
 
 
-def _list_of(value):
-    """A list flag's values: each occurrence is a comma-separated list, quoted where a value holds a comma."""
+def _list_of(value, *, is_text):
+    """A list flag's values. On a command line (`is_text`) each occurrence is a comma-separated list, quoted where a
+    value holds a comma, and so is a text in a file; a list in a file is one already.
+    """
+    if not is_text and not isinstance(value, str):
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
     rows = [value] if isinstance(value, str) else value
     return [item.strip() for items in csv.reader(rows) for item in items if item.strip()]

@@ -47,8 +47,10 @@ def main(flags):
     # A person at the keyboard wants each answer at once.
     lines_at_once = 1 if flags.input == "-" and sys.stdin.isatty() else _LINES_AT_ONCE
     numbered = enumerate(lines, start=1)
+    tabs_are_known = predictor.takes_pairs or predictor.takes_choices
     while batch := list(itertools.islice(numbered, lines_at_once)):
         places = [f"--input: {flags.input}, line {number}" for number, _ in batch]
+        tabs_are_known = tabs_are_known or _tell_of_tab(places, [line for _, line in batch])
         texts = [_columns(line, place, predictor) for (_, line), place in zip(batch, places, strict=True)]
         for text, answer in zip(texts, _answers(predictor, texts, places), strict=True):
             answer = dataclasses.asdict(answer)
@@ -77,6 +79,15 @@ def _columns(line, where, predictor):
     if predictor.takes_choices:
         return columns[0], tuple(columns[1:])
     return tuple(columns) if predictor.takes_pairs else line
+
+
+def _tell_of_tab(places, lines):
+    """Says of the first line with a tab that this model takes it for a space; returns whether there was one."""
+    found = next((place for place, line in zip(places, lines, strict=True) if "\t" in line), None)
+    if found is not None:
+        print(f"{found}: the line holds a tab, which is a space to this model: it takes one text and no pair.",
+              file=sys.stderr)
+    return found is not None
 
 
 def _answers(predictor, texts, places):

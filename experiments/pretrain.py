@@ -19,7 +19,7 @@ class Flags:
 
     data: str = job.required("folder of records, as build_pretraining_data.py makes it")
     output: str = job.required("folder of the run; a killed or stopped run in it is resumed")
-    preset: str = config.setting("small", "named size: tiny, mini, small, small_plus_plus, base or large")
+    preset: str = config.setting("small", f"named size: {', '.join(config.PRESETS)}")
     recipe: str = config.setting("ours", "ours, paper or original: what to do where the three differ (docs/recipes.md)")
     init_from: str | None = config.setting(None, "run or model folder, of ours or another program, whose weights "
                                                  "start the run")
@@ -36,7 +36,8 @@ def main(flags):
         print(f"stopped at step {result.step:,}{of}; the same command goes on")
         sys.exit(128 + result.stopped_by)
     print(f"{result.step:,} steps; " + ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items()))
-    print(f"model folders: {result.folder / 'discriminator'} and {result.folder / 'generator'}")
+    folders = (result.folder / name for name in ("discriminator", "encoder", "generator"))
+    print(f"model folders: {' and '.join(str(folder) for folder in folders if folder.is_dir())}")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def with_options(task, flags, tasks, *, name, known):
         task: options of one of the tasks.
         flags, tasks: as for `task_from`.
         name: what --task calls it.
-        known: names of its options that no flag may change.
+        known: names of its options that no flag may change; a settings.json repeats them.
 
     Raises:
         InputError: an option that it does not have or that is known, or one that does not fit.
@@ -62,13 +62,14 @@ def with_options(task, flags, tasks, *, name, known):
     >>> with_options(glue_data("glue/rte").task, flags, TASKS, name="glue/rte", known=["text_columns", "label_column"])
     """
     own = [field for field in _options(task, vars(flags)) if field.name not in known]
-    return dataclasses.replace(task, **_given(flags, tasks, name, own))
+    repeated = {option for option in known if vars(flags).get(option) == getattr(task, option)}
+    return dataclasses.replace(task, **_given(flags, tasks, name, own, passed_over=repeated))
 
 
-def _given(flags, tasks, name, own):
+def _given(flags, tasks, name, own, *, passed_over=()):
     """Dict of the options that flags have a value for; InputError for one that is not among the task's own fields."""
     taken = vars(flags)
-    options = {field.name for task in tasks.values() for field in _options(task, taken)}
+    options = {field.name for task in tasks.values() for field in _options(task, taken)} - set(passed_over)
     given = {option: taken[option] for option in options if taken[option] not in _NOT_GIVEN}
     for flag in given:
         if flag not in {field.name for field in own}:

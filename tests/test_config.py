@@ -118,14 +118,15 @@ def test_every_setting_is_frozen_and_has_help(config_class):
 
 # --- presets -----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["tiny", "mini", "small", "small_plus_plus", "base", "large"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_says_all_that_tells_sizes_apart(name):
     """Complete by itself: no preset leans on a default that was made for another size."""
     settings = PRESET_SETTINGS[name]
     assert {"embedding_size", "hidden_size", "num_layers", "num_heads", "intermediate_size",
             "generator_size"} <= set(settings["model"])
     assert {"learning_rate", "warmup_steps"} <= set(settings["optimizer"])
-    assert {"sequence_length", "batch_size", "train_steps"} <= set(settings)
+    assert {"sequence_length", "batch_size"} <= set(settings) and ("train_steps" in settings) != (
+        "time_budget" in settings)
     assert PRESETS[name].model.generator.hidden_size % PRESETS[name].model.generator.num_heads == 0
 
 
@@ -148,7 +149,7 @@ def test_presets_have_the_sizes_of_the_paper():
 def test_an_unknown_preset_names_the_nearest():
     with pytest.raises(InputError, match="preset 'smal' does not exist; did you mean 'small'"):
         config.preset("smal")
-    with pytest.raises(InputError, match="preset 'xyz' does not exist; known: base, large, mini"):
+    with pytest.raises(InputError, match="preset 'xyz' does not exist; known: base, half_hour, large, mini"):
         config.preset("xyz")
     assert config.preset("small") is PRESETS["small"]
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import pathlib
 
 import pytest
 
@@ -69,6 +71,15 @@ def test_an_empty_folder_is_accepted_also_through_a_link(tmp_path):
     with files.new_folder(tmp_path / "link") as folder:
         (folder / "a").write_text("a")
     assert names_in(tmp_path / "real") == ["a"]
+
+
+def test_a_mount_point_which_no_folder_can_replace_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: pathlib.Path(path) == tmp_path)
+    with pytest.raises(InputError, match="is a mount point; give a new folder inside it"), files.new_folder(tmp_path):
+        pytest.fail("the block must not run")
+    with files.new_folder(tmp_path / "inside") as folder:
+        (folder / "a").write_text("a")
+    assert names_in(tmp_path) == ["inside"]
 
 
 def test_other_work_is_refused_and_kept(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from electra_tf.errors import InputError
-from electra_tf.text.basic_tokenizer import normalize
+from electra_tf.text.basic_tokenizer import normalize, word_places
 from electra_tf.text.pieces import CONTINUATION, SPECIAL_PIECES
 from electra_tf.text.tokenizer import Tokenizer
 from electra_tf.text.vocabulary import Vocabulary
@@ -23,7 +23,8 @@ def new_pieces(vocabulary, pieces, *, where):
         where: their file, for the error.
 
     Raises:
-        InputError: a piece can never come out of this tokenizer, such as a capital under lower-casing; or none is new.
+        InputError: a piece can never come out of this tokenizer, such as a capital under lower-casing or one with a
+            hyphen inside; or none is new.
 
     >>> new_pieces(vocabulary, ["film", "##zz"], where="pieces.txt")   # ['##zz']
     """
@@ -32,10 +33,11 @@ def new_pieces(vocabulary, pieces, *, where):
         if piece in vocabulary or piece in SPECIAL_PIECES or piece.startswith("[") and piece.endswith("]"):
             continue
         word = piece.removeprefix(CONTINUATION)
-        if normalize(word, vocabulary.settings).text != word:
+        if normalize(word, vocabulary.settings).text != word or len(word_places(word, vocabulary.settings)) != 1:
             raise InputError(f"{where}, line {number}: {piece!r} never comes out of the model's tokenizer "
                              f"(lowercase={vocabulary.settings.lowercase}, strip_accents="
-                             f"{vocabulary.settings.strip_accents}); learn the pieces with the same switches.")
+                             f"{vocabulary.settings.strip_accents}, split_cjk={vocabulary.settings.split_cjk}; "
+                             f"words end at punctuation); learn the pieces with the same switches.")
         found.append(piece)
     if not found:
         raise InputError(f"{where} has no piece that is new to the model; nothing would be extended.")

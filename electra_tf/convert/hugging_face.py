@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import ml_dtypes  # noqa: F401  (makes bfloat16 known to numpy, which safetensors asks for it)
+import numpy as np
 import safetensors
 import safetensors.numpy
 
@@ -125,6 +126,7 @@ def write(folder, model):
     """
     folder = pathlib.Path(folder)
     model, told = _without_pooler(model)
+    model, told_of_scores = _with_scores_as_outputs(model)
     heads = head_entries(model.kind, model.config, HUGGING_FACE, model.extra) if model.kind in _CLASS_OF else None
     if heads is None:
         reason = ("its head has one layer, Hugging Face's has two" if model.kind in TEXT_TASKS else
@@ -143,7 +145,19 @@ def write(folder, model):
         settings["pad_token_id"] = model.vocabulary.pad_id
         write_hugging_face(folder, model.vocabulary, max_positions=model.config.max_positions)
     (folder / CONFIG_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    return told
+    return (*told, *told_of_scores)
+
+
+def _with_scores_as_outputs(model):
+    """A regressor whose network gives the scores themselves, as all do there; ours gives their place in the range."""
+    lowest, highest = model.extra.get("score_range", (0, 1))
+    if (lowest, highest) == (0, 1):
+        return model, ()
+    kernel, bias = (model.weights[f"classifier/{name}"] for name in ("kernel", "bias"))
+    span = np.float32(highest - lowest)
+    weights = {**model.weights, "classifier/kernel": kernel * span, "classifier/bias": bias * span + np.float32(lowest)}
+    return dataclasses.replace(model, weights=weights, extra={**model.extra, "score_range": (0.0, 1.0)}), (
+        f"The scores from {lowest:g} to {highest:g} are what the network itself gives there.",)
 
 
 def _electra(arrays, settings, folder):

@@ -25,6 +25,7 @@ SETTINGS_FILE = "bert_config.json"
 _PREFIX, _STATE_FILE = "model.ckpt", "checkpoint"
 _SLOT = re.compile(r"/(adam_m|adam_v)$|^global_step$|/(Adam|Adam_1)$")
 _TAGGING_TASKS = ("chunk", "ner", "pos")
+_PAIR_TASKS = ("mnli", "mrpc", "qnli", "qqp", "rte", "sts", "wnli")
 _SHARED = "encoder/embeddings/"
 # What the weights of an encoder must show of its settings, and the variable that does.
 _SHOWN = {"vocabulary_size": ("embeddings/word_embeddings", 0), "embedding_size": ("embeddings/word_embeddings", 1),
@@ -235,7 +236,8 @@ def _task_of(arrays, tasks, prefix):
     labels = [str(number) for number in range(outputs)]
     if task in _TAGGING_TASKS:
         return "token_classifier", {"labels": labels, "task": task}
-    return "text_regressor" if outputs == 1 else "text_classifier", {"labels": labels, "task": task}
+    return "text_regressor" if outputs == 1 else "text_classifier", {
+        "labels": labels, "task": task, **({"pairs": True} if task in _PAIR_TASKS else {})}
 
 
 def _entries_to_write(model, models):

@@ -35,8 +35,12 @@ def read_vocabulary_beside(folder):
         return Vocabulary.load(folder), ()
     tokenizer = read_json(folder / _TOKENIZER) if (folder / _TOKENIZER).is_file() else None
     switches = read_json(folder / _TOKENIZER_CONFIG) if (folder / _TOKENIZER_CONFIG).is_file() else None
+    if switches is not None and switches.get("word_tokenizer_type", "basic") != "basic":
+        raise InputError(f"{folder / _TOKENIZER_CONFIG}: words are found by {switches['word_tokenizer_type']!r} there, "
+                         f"which is no part of this package; its ids would be others.")
     if tokenizer is not None:
         pieces = _pieces_of(tokenizer, folder / _TOKENIZER)
+        _require_words_as_in_bert(tokenizer, folder / _TOKENIZER)
         return Vocabulary(pieces, _settings_of(switches or {}, tokenizer)), ()
     if not (folder / PIECES_FILE).is_file():
         return None, (f"{folder} holds no vocabulary ({PIECES_FILE} or {_TOKENIZER}).",)
@@ -128,6 +132,15 @@ def _pieces_of(tokenizer, path):
         raise InputError(f"{path}: the ids of its {len(pieces)} pieces are not 0 to {len(pieces) - 1}, each once; "
                          f"restore the file from where it was made.")
     return pieces
+
+
+def _require_words_as_in_bert(tokenizer, path):
+    """InputError where a tokenizer.json cleans its text or finds its words otherwise than BERT."""
+    for part, known in (("normalizer", "BertNormalizer"), ("pre_tokenizer", "BertPreTokenizer")):
+        found = (tokenizer.get(part) or {}).get("type", known)
+        if found != known:
+            raise InputError(f"{path}: the {part} is of type {found!r}, and only {known} is known here; its ids would "
+                             f"be others.")
 
 
 def _settings_of(switches, tokenizer):

@@ -37,6 +37,8 @@ def why_not(dtype):
     """
     if tf.config.list_physical_devices("GPU"):
         return "there is a GPU, and they are for the CPU"
+    if tf.config.list_physical_devices("TPU"):
+        return "there is a TPU, and they are for the CPU"
     if not build.library_path().is_file() and (reason := build.why_impossible()):
         return reason
     if not build.has_instructions(dtype):

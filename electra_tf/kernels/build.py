@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
+
+import tensorflow as tf
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "source"
 
@@ -27,7 +28,7 @@ def library_path():
     content = hashlib.sha256()
     for path in sorted(SOURCE.iterdir()):
         content.update(path.read_bytes())
-    content.update(f"{metadata.version('tensorflow')} {_FLAGS} {_VARIANTS}".encode())
+    content.update(f"{tf.__version__} {_FLAGS} {_VARIANTS}".encode())
     beside = SOURCE.parent / "built"
     is_ours = os.access(beside if beside.is_dir() else SOURCE.parent, os.W_OK)
     folder = beside if is_ours else pathlib.Path.home() / ".cache" / "electra_tf"

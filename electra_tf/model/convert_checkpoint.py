@@ -8,6 +8,7 @@ import numpy as np
 from electra_tf.convert.extended_vocabulary import with_extended_vocabulary
 from electra_tf.convert.formats import FOREIGN, KERAS_HUB, ORIGINAL, OURS, read_foreign, recognize, write_foreign
 from electra_tf.convert.longer_positions import with_longer_positions
+from electra_tf.convert.names import TEXT_TASKS
 from electra_tf.convert.vocabularies import is_cased
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, require_new_or_empty
@@ -23,7 +24,8 @@ from electra_tf.text.vocabulary import TextSettings, Vocabulary, read_pieces
 
 FORMATS = (OURS, *FOREIGN)
 PARTS = ("discriminator", "generator", "encoder")
-_IN_RUNS = ("model", "discriminator", "generator")
+_IN_RUNS = ("model", "discriminator", "encoder", "generator")
+_TUNED = (*TEXT_TASKS, "multiple_choice", "token_classifier", "question_answerer")
 _PROBE_ROWS, _PROBE_LENGTH = 8, 64
 
 
@@ -43,7 +45,8 @@ class Conversion:
 
 
 def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_heads=None, extend_vocabulary=None,
-                       max_positions=None, position_extension="copy", weights_dtype="float32"):
+                       max_positions=None, position_extension="copy", pairs=None, sequence_length=None,
+                       weights_dtype="float32"):
     """Reads a checkpoint, whose format is recognised by its content, and writes it in another format.
 
     Every variable of the source finds its place, or the error names it; what is left out on purpose is told.
@@ -61,6 +64,10 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
             the mean of the rows that it consisted of.
         max_positions: longest input of the result, more than now; None leaves it.
         position_extension: "copy" or "interpolation", how the rows for it are made; see `longer_table`.
+        pairs: whether a tuned model of whole texts takes pairs of them, which no other format tells; None takes the
+            folder's own, else what the original's name of the task says, else False.
+        sequence_length: pieces of a tuned model's longest input, which no other format tells either; None takes the
+            folder's own, else 128 or what the model can.
         weights_dtype: "float32", or "float16" for a file of half the size; of folders of electra_tf alone.
 
     Returns:
@@ -99,7 +106,10 @@ def convert_checkpoint(source, output, *, to, part=None, vocabulary=None, num_he
         models = [with_longer_positions(model, max_positions, extension=position_extension)
                   for model in models]
         told.append(f"Inputs may be {max_positions} tokens long; the new positions are made by {position_extension}.")
-    models = _select(models, part, source, told)
+    if to != OURS and models[0].kind == "ensemble":
+        raise InputError(f"{source} is an ensemble, which to={to!r} has no form for; convert the model of each trial "
+                         f"(trials/SEED/model).")
+    models = [_with_inputs(model, pairs, sequence_length, to) for model in _select(models, part, source, told)]
     output, folders = pathlib.Path(output), {}
     with new_folder(output) as temporary:
         if to == ORIGINAL or len(models) == 1:
@@ -162,6 +172,22 @@ def _with_heads(model, num_heads, form):
     if model.kind == "generator":
         return model  # its heads follow from its width, as in the original
     return dataclasses.replace(model, config=dataclasses.replace(model.config, num_heads=num_heads))
+
+
+def _with_inputs(model, pairs, sequence_length, to):
+    """A tuned model that takes other inputs; those of a folder of ours alone are told by the folder."""
+    given = {name: value for name, value in (("pairs", pairs), ("sequence_length", sequence_length))
+             if value is not None}
+    if not given:
+        return model
+    kinds = TEXT_TASKS if pairs is not None else _TUNED
+    if to != OURS or model.kind not in kinds:
+        raise InputError(f"{' and '.join(given)} can be given for folders of electra_tf with a model of kind "
+                         f"{', '.join(kinds)}, and this is {model.kind!r} to be written as {to!r}.")
+    if sequence_length is not None and not 3 <= sequence_length <= model.config.max_positions:
+        raise InputError(f"sequence_length={sequence_length} must lie between 3 and the model's max_positions="
+                         f"{model.config.max_positions}.")
+    return dataclasses.replace(model, extra={**model.extra, **given})
 
 
 def _with_vocabulary(model, path):

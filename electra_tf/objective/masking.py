@@ -8,11 +8,22 @@ from electra_tf.objective import random_bits
 
 
 class SpecialIds(NamedTuple):
-    """Ids of the pieces that are never masked, and of the mask symbol itself."""
+    """Ids of the pieces that are never masked, and of the mask symbol itself.
+
+    >>> ElectraPretrainer(config, special_ids=SpecialIds.of(vocabulary))
+    """
 
     cls: int
     sep: int
     mask: int
+
+    @classmethod
+    def of(cls, vocabulary):
+        """Those of a Vocabulary.
+
+        >>> SpecialIds.of(Vocabulary.load("vocabulary")).mask   # 4
+        """
+        return cls(cls=vocabulary.cls_id, sep=vocabulary.sep_id, mask=vocabulary.mask_id)
 
 
 class Masked(NamedTuple):

@@ -1,5 +1,6 @@
 """The confusion matrix as a picture."""
 
+import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -7,6 +8,11 @@ from matplotlib.figure import Figure
 _MOST_NUMBERED = 20
 
 
+# Names are shown as they are: "$$" is a label, and no formula.
+AS_WRITTEN = {"text.parse_math": False}
+
+
+@matplotlib.rc_context(AS_WRITTEN)
 def draw_confusion(confusion, labels, *, path, title):
     """Draws how often each label was taken for which; colours are shares of the true label.
 

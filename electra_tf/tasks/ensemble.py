@@ -151,6 +151,16 @@ class ElectraEnsemble(_Ensemble, TextTask):
     KIND = ENSEMBLE
     TAKEN_OVER = (*_Ensemble.TAKEN_OVER, "labels", "num_outputs", "long_text", "stride")
 
+    @property
+    def score_range(self):
+        """(lowest, highest) score, of regressors alone."""
+        return self.members[0].score_range
+
+    def predict(self, x, *, batch_size=64, **kwargs):
+        """What a member's `predict` returns, of the mean logits; `x` as for a member."""
+        answers = super().predict(x, batch_size=batch_size, **kwargs)
+        return answers[:, 0] if self.answers_as == ElectraTextRegressor.KIND else answers
+
     def encode(self, x):
         return self.members[0].encode(x)
 

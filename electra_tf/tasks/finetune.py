@@ -35,7 +35,7 @@ from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write
 
 JOB = "finetune"
 # Where data and model lie, which may change; what they hold is told by their hashes.
-_PLACES = ("train", "validation", "test", "model")
+_PLACES = ("train", "validation", "test", "model", "vocabulary")
 _TASK_OF = {TextClassification: ClassificationTask, Regression: RegressionTask, MultiLabel: MultiLabelTask,
             MultipleChoice: MultipleChoiceTask, TokenClassification: TokenClassificationTask,
             QuestionAnswering: QuestionAnsweringTask}
@@ -87,7 +87,7 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
         random_weights: take only architecture and vocabulary from `model`: the baseline without pretraining.
         trials: Trials; None is one trial.
         name: what result.json calls the task; None takes the task's own name.
-        vocabulary: folder of a vocabulary or vocab.txt, for a preset alone.
+        vocabulary: folder of a vocabulary, for a preset alone.
         write_more: function of the run's folder and its tuned model that writes what else belongs to a finished run,
             such as a submission.
 
@@ -111,7 +111,8 @@ def finetune(config, *, task, train, model, output, validation=None, test=None, 
                          "there is no validation set; give one, or folds of the training set.")
     paths = {"train": train, "validation": validation, "test": test}
     settings = {"task": name or task.name, **dataclasses.asdict(task),
-                **{part: path and str(path) for part, path in paths.items()}, "model": str(model), "metric": metric,
+                **{part: path and str(path) for part, path in paths.items()}, "model": str(model),
+                "vocabulary": vocabulary and str(vocabulary), "metric": metric,
                 "random_weights": random_weights or is_preset(model), **dataclasses.asdict(trials), **to_dict(config)}
     with model_folder(model, vocabulary) as source:
         return _finetune(config, tuned, paths, source, pathlib.Path(output), settings, trials, write_more)
@@ -125,11 +126,15 @@ def _finetune(config, tuned, paths, source, output, settings, trials, write_more
                           for chosen in _sets_of_trials(sets, trials, seed=config.seed)]
     first = settings_of_trials[0].new_model(config.seed)
     tuned.require_metric(metric, first)
-    examples = [setting.examples(first) for setting in settings_of_trials]
+    # Trials without folds have the same sets, which are encoded once.
+    shared = settings_of_trials[0].examples(first)
+    examples = [setting.examples(first) if trials.folds and number else shared
+                for number, setting in enumerate(settings_of_trials)]
 
     generator = config.augmentation.generator
     models = {"model": source, **({"generator": generator_folder_of(generator)} if generator else {})}
     inputs = {**{name: fingerprint(model) for name, model in models.items()},
+              **({"vocabulary": first.preprocessor.vocabulary.hash} if settings["vocabulary"] else {}),
               **{name: rows.hash() for name, rows in sets.items()}}
     folder = _run_folder(output, settings=settings, inputs=inputs)
     attempts = run_trials(settings_of_trials, folder, examples, trials)

@@ -9,7 +9,6 @@ from electra_tf.errors import InputError
 from electra_tf.files import require_new_file, write_text_atomically
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.options import TFDS_PREFIX
-from electra_tf.tasks.text_regression import ElectraTextRegressor
 
 SUBMISSION = "submission"  # in the folder of a fine-tuning run
 FILES = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
@@ -52,7 +51,7 @@ def _numbered_texts(source, columns):
 
 def _answers(model, texts):
     answers = model.predict(texts, verbose=0)
-    if isinstance(model, ElectraTextRegressor):
+    if hasattr(model, "score_range"):  # a regressor, or an ensemble of some
         return [f"{score:.3f}" for score in np.clip(answers, *model.score_range)]
     return [model.labels[place] for place in answers.argmax(axis=1)]
 

@@ -2,12 +2,14 @@
 
 import json
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from electra_tf.errors import InputError
 from electra_tf.model.precision import dtype_policy
+from electra_tf.tasks.confusion_picture import AS_WRITTEN
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.multi_label_classification import ElectraMultiLabelClassifier, label_table
@@ -70,6 +72,7 @@ class MultiLabelTask(FineTuningTask):
     def coloured_texts(self, model, predictions):
         return coloured_labels(model, predictions)
 
+    @matplotlib.rc_context(AS_WRITTEN)
     def draw(self, scores, model, *, path, title):
         f1 = scores.precision_recall_f1(0)[2]
         figure = Figure(figsize=(6, 1.5 + 0.25 * len(f1)), layout="constrained")

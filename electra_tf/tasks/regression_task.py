@@ -2,12 +2,14 @@
 
 import math
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from electra_tf.errors import InputError
 from electra_tf.model.precision import dtype_policy
+from electra_tf.tasks.confusion_picture import AS_WRITTEN
 from electra_tf.tasks.fine_tuning_task import Examples, FineTuningTask
 from electra_tf.tasks.labelled_files import read_labelled_texts
 from electra_tf.tasks.regression_scores import METRICS, RegressionScores
@@ -62,6 +64,7 @@ class RegressionTask(FineTuningTask):
     def coloured_texts(self, model, predictions):
         return coloured_scores(model, predictions)
 
+    @matplotlib.rc_context(AS_WRITTEN)
     def draw(self, scores, model, *, path, title):
         figure = Figure(figsize=(5, 4.5), layout="constrained")
         FigureCanvasAgg(figure)

@@ -4,6 +4,8 @@ import contextlib
 import pathlib
 import tempfile
 
+import numpy as np
+
 from electra_tf.config import PRESETS, preset, replace
 from electra_tf.errors import InputError
 from electra_tf.model.encoder import ElectraEncoder
@@ -53,7 +55,7 @@ def model_folder(model, vocabulary=None):
 
     Args:
         model: as `model_folder_of`, or the name of a preset.
-        vocabulary: folder of a vocabulary or vocab.txt, for a preset alone.
+        vocabulary: folder of a vocabulary, for a preset alone.
 
     Raises:
         InputError: a preset without a vocabulary, or a model with another one than its own.
@@ -69,8 +71,8 @@ def model_folder(model, vocabulary=None):
     vocabulary = Vocabulary.load(vocabulary)
     encoder = ElectraEncoder(replace(preset(model).model, vocabulary_size=vocabulary.size))
     with tempfile.TemporaryDirectory() as folder:
-        # Nobody reads these weights; equal ones give the run the same fingerprint each time.
+        # Nobody reads these weights; equal ones, down to the signs of zeros, give the same fingerprint each time.
         for weight in encoder.weights:
-            weight.assign(weight * 0)
+            weight.assign(np.zeros(weight.shape))
         encoder.save_to_preset(pathlib.Path(folder) / model, vocabulary=vocabulary)
         yield pathlib.Path(folder) / model

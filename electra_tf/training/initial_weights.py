@@ -62,9 +62,8 @@ def read_initial_weights(folder, *, config: PretrainingConfig, vocabulary, repor
         _require_same_architecture(generator_of(run.config.model, run.config.objective),
                                    generator_of(config.model, config.objective), folder, network="the generator's ")
         told = f"Weights of both networks from step {run.step:,} of {folder}."
-        if _trained_a_generator_like_the_discriminator(run.config):
-            return InitialWeights(_with_generator_as_discriminator(run.arrays), (), told + (
-                " It trained the generator alone, so the discriminator starts with the generator's encoder."))
+        if not run.config.discriminator_weight:
+            return _after_generator_alone(run, config, folder, told)
         return InitialWeights(run.arrays, (), told)
     saved, *others = load_networks(folder)
     if saved.kind not in _NEW_BESIDE:
@@ -89,10 +88,22 @@ def read_initial_weights(folder, *, config: PretrainingConfig, vocabulary, repor
         f"generator knows nothing, so the discriminator's task is easy until it has caught up."))
 
 
-def _trained_a_generator_like_the_discriminator(config):
-    generator = generator_of(config.model, config.objective)
-    return not config.discriminator_weight and all(
-        getattr(generator, name) == getattr(config.model, name) for name in _ARCHITECTURE)
+def _after_generator_alone(run, config, folder, told):
+    """Weights of a run without a trained discriminator: the generator's in its place, if it is built like it."""
+    generator = generator_of(run.config.model, run.config.objective)
+    differences = [f"{name} is {getattr(generator, name)} and {getattr(run.config.model, name)}"
+                   for name in _ARCHITECTURE if getattr(generator, name) != getattr(run.config.model, name)]
+    if not differences:
+        return InitialWeights(_with_generator_as_discriminator(run.arrays), (), told + (
+            " It trained the generator alone, so the discriminator starts with the generator's encoder."))
+    if config.objective.freeze_generator:
+        raise InputError(f"--init_from: {folder} trained a generator alone that is built otherwise than the "
+                         f"discriminator ({'; '.join(differences)}), which would start anew and learns nothing beside "
+                         f"a generator that is done; --set model.embedding_size={run.config.model.hidden_size} --set "
+                         f"model.generator_size=1 in both runs make them alike.")
+    return InitialWeights(run.arrays, (), told + (
+        f" But the discriminator was not trained there and starts anew, as the generator differs "
+        f"({'; '.join(differences)})."))
 
 
 def _with_generator_as_discriminator(arrays):

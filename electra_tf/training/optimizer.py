@@ -191,9 +191,12 @@ def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
     """The optimizer of a run: ElectraAdamW with warm-up and decay.
 
     Args:
-        config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of the preset of the
-            same depth and width are taken (`small`'s where none is), with at most a tenth of the steps as warm-up.
-        train_steps: updates of the whole run; a PretrainingConfig has its own, or a time budget in their place.
+        config: OptimizerConfig or PretrainingConfig; or an ElectraConfig, for which the settings of its preset are
+            taken, else those of one of the same depth and width (`small`'s where none is), with at most a tenth of the
+            steps as warm-up. A PretrainingConfig may hold the word embeddings (tiny, half_hour), which `pretrain` has
+            counted; in a loop of your own, set its `word_embeddings_rate` to 1.
+        train_steps: updates of the whole run; without them a PretrainingConfig has its own, or a time budget in their
+            place, for which somebody must call `tell_time`, as `pretrain` does.
         num_layers: transformer layers, needed for layer-wise decay with an OptimizerConfig.
         schedule: how the rate decays: "linear", "cosine" or "constant".
 
@@ -202,13 +205,15 @@ def optimizer_for(config, *, train_steps=None, num_layers=0, schedule="linear"):
 
     >>> optimizer = optimizer_for(ElectraConfig.from_preset("small"), train_steps=10_000)
     """
-    ends_by_clock = isinstance(config, PretrainingConfig) and config.time_budget is not None
+    ends_by_clock = train_steps is None and isinstance(config, PretrainingConfig) and config.time_budget is not None
     if isinstance(config, PretrainingConfig):
         train_steps, num_layers, config = train_steps or config.train_steps, config.model.num_layers, config.optimizer
     elif isinstance(config, ElectraConfig):
         same_size = [preset for preset in PRESETS.values() if preset.model.num_layers == config.num_layers
                      and preset.model.hidden_size == config.hidden_size]
-        num_layers, settings = config.num_layers, (same_size or [PRESETS["small"]])[0].optimizer
+        equal = [preset for preset in same_size
+                 if replace(preset.model, vocabulary_size=config.vocabulary_size) == config]
+        num_layers, settings = config.num_layers, (equal or same_size or [PRESETS["small"]])[0].optimizer
         # A model made in Python starts its embeddings at random; a preset may hold them, but only those it has counted.
         config = replace(settings, warmup_steps=min(settings.warmup_steps, train_steps // 10), word_embeddings_rate=1.0)
     decay = ClockDecay if ends_by_clock else functools.partial(WarmupDecay, train_steps=train_steps)

@@ -26,13 +26,15 @@ from electra_tf.training.initial_weights import read_initial_weights
 from electra_tf.training.optimizer import optimizer_for
 from electra_tf.training.pretrainer import ElectraPretrainer
 from electra_tf.training.run_clock import RunClock
-from electra_tf.training.run_folder import RESULT_FILE, create_run_folder, write_result
+from electra_tf.training.run_folder import RESULT_FILE, SETTINGS_FILE, create_run_folder, write_result
 from electra_tf.training.run_weights import CHECKPOINTS, is_run, read_run_weights, save_networks
 from electra_tf.training.stop_signals import StopSignals
 from electra_tf.training.training_loop import Trainer
 
 JOB = "pretrain"
 _LARGE_GENERATOR = 0.75  # share of the discriminator's width times depth
+# Less of the rate than this is worth a warning.
+_LEAST_OF_RATE = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +102,16 @@ def pretrain(config, *, data, output, init_from=None, distribution="one_device",
     initial = None
     if init_from is not None and checkpoint is None:
         initial = read_initial_weights(init_from, config=config, vocabulary=vocabulary, report=_say)
-    if warning := large_generator_warning(config):
+        if not config.optimizer.word_embeddings_rate:
+            if "generator/" in initial.new and config.objective.shared == "nothing":
+                raise InputError("optimizer.word_embeddings_rate=0 would keep the random word embeddings of a "
+                                 "generator that shares nothing and is not in --init_from; set it to 1.")
+            _say("The word embeddings stay as they are there (optimizer.word_embeddings_rate=0), those of new pieces "
+                 "too; --set optimizer.word_embeddings_rate=1 trains them.")
+    if config.time_budget is not None:
+        _say(f"The clock ends the run after {config.time_budget}; train_steps is not read (with --time_budget=None it "
+             f"is).")
+    for warning in filter(None, (large_generator_warning(config), long_warmup_warning(config))):
         _say(warning)
     folder = _run_folder(output, {**to_dict(config), "init_from": None if init_from is None else str(init_from),
                                   "inputs": _fingerprints(manifest)})
@@ -156,6 +167,28 @@ def large_generator_warning(config):
             f"in the paper (figure 3); consider --set model.generator_size=0.25.")
 
 
+def long_warmup_warning(config):
+    """A sentence where the rate, still rising when the run must end, stays far below what was asked for.
+
+    Args:
+        config: PretrainingConfig.
+
+    Returns:
+        str, empty where there is nothing to say.
+
+    >>> long_warmup_warning(replace(preset("small"), train_steps=5000))   # 'Warm-up takes 10,000 of 5,000 updates, ...'
+    """
+    warmup, steps, optimizer = config.optimizer.warmup_steps, config.train_steps, config.optimizer
+    if config.time_budget is not None or not warmup:
+        return ""
+    step = min(warmup, steps / (1 + optimizer.decay_power))  # of the highest rate
+    highest = step / warmup * (1 - step / steps) ** optimizer.decay_power
+    if highest >= _LEAST_OF_RATE:
+        return ""
+    return (f"Warm-up takes {warmup:,} of {steps:,} updates, so the rate never exceeds {highest:.0%} of "
+            f"{optimizer.learning_rate:g}; --set optimizer.warmup_steps={max(1, steps // 10)} is usual for such a run.")
+
+
 def _say(sentence):
     print(sentence, file=sys.stderr, flush=True)
 
@@ -182,6 +215,9 @@ def _run_folder(output, settings):
     try:
         return create_run_folder(output, job=JOB, settings=settings, resume=True)
     except InputError as error:
+        if (pathlib.Path(output) / SETTINGS_FILE).is_file() and not any(
+                (pathlib.Path(output) / CHECKPOINTS).glob("*")):
+            raise InputError(f"{error} Nothing has been trained in it that would be lost if you remove it.") from None
         if not is_run(output):
             raise
         raise InputError(f"{error} To go on from its weights with other settings, also give "
@@ -207,7 +243,7 @@ def new_pretrainer(config, vocabulary, strategy):
     with strategy.scope():
         pretrainer = ElectraPretrainer(
             config.model, masking=config.masking, objective=config.objective, seed=config.seed,
-            special_ids=SpecialIds(cls=vocabulary.cls_id, sep=vocabulary.sep_id, mask=vocabulary.mask_id),
+            special_ids=SpecialIds.of(vocabulary),
             generator_weight=config.generator_weight, discriminator_weight=config.discriminator_weight,
             accumulation_steps=config.accumulation_steps, kernels=config.kernels,
             dtype=dtype_policy(config.precision))

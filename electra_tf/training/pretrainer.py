@@ -60,7 +60,8 @@ class ElectraPretrainer(keras.Model):
         config: ElectraConfig of the discriminator; `config.generator` is the generator.
         masking: MaskingConfig.
         objective: ObjectiveConfig; under some `discriminator` is another network, or there is only one of the two.
-        special_ids: SpecialIds of the vocabulary; the default is the order in which this package learns one.
+        special_ids: SpecialIds.of(vocabulary); the default is the order in which this package learns one, and wrong for
+            a vocabulary from elsewhere.
         seed: run seed of masks, samples and dropout.
         generator_weight, discriminator_weight: factors of the two losses; a discriminator weight of 0 trains the
             generator (and the shared embeddings) alone.

@@ -66,8 +66,9 @@ def read_run_weights(folder, *, report=print):
 def save_networks(run, output):
     """Writes the networks of a run as model folders `output`/discriminator and `output`/generator.
 
-    Where the main network is no discriminator its encoder goes to `output`/encoder, for fine-tuning; a generator of two
-    towers, which nothing else reads, stays in the checkpoint.
+    Where the main network is no discriminator its encoder goes to `output`/encoder, for fine-tuning, and where the
+    generator was trained alone the generator's; a generator of two towers, which nothing else reads, stays in the
+    checkpoint.
 
     Args:
         run: RunWeights.
@@ -82,10 +83,14 @@ def save_networks(run, output):
     generator = {**{name: array for name, array in main.items() if name.startswith(shared)}, **generator}
     if objective.name == "mlm":  # the one network that there is
         main = generator
-    kind = ENCODER if objective.name in ("mlm", "replace_mlm", "all_tokens_mlm") else DISCRIMINATOR
+    kind, config = DISCRIMINATOR, run.config.model
+    if objective.name in ("mlm", "replace_mlm", "all_tokens_mlm"):
+        kind = ENCODER
+    elif not run.config.discriminator_weight and objective.generator == "masked":
+        kind, config, main = ENCODER, generator_of(config, objective), generator
     if kind == ENCODER:
         main = {name: array for name, array in main.items() if name.startswith("encoder/")}
-    networks = [(kind, run.config.model, main)]
+    networks = [(kind, config, main)]
     if objective.generator == "masked":
         networks.append((GENERATOR, generator_of(run.config.model, objective), generator))
     for kind, config, arrays in networks:

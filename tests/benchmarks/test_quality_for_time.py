@@ -79,6 +79,20 @@ def test_the_search_keeps_the_best_of_each_setting_and_stays_within_the_minutes(
     assert [row["kept"] for row in rows if row["setting"] == "lengths"] == ["64 then 128"]
 
 
+def test_the_preset_of_half_an_hour_is_what_the_search_has_kept():
+    path = quality_for_time.RESULTS / "quality-for-time-ours.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))["candidate"]
+    winner = Candidate(**{**kept, "lengths": tuple(kept["lengths"])})
+    assert (len(winner.lengths), winner.packing, winner.generator_first) == (1, "carry_over", 0)  # no flag of a run
+    found = winner.config(128, seed=0, settings=("time_budget=30m",))
+    expected = preset("half_hour")
+    for name in ("optimizer", "masking", "objective", "batch_size", "time_budget", "first_embeddings",
+                 "first_positions"):
+        assert getattr(found, name) == getattr(expected, name), name
+    assert replace(found.model, vocabulary_size=quality_for_time.VOCABULARY_SIZE) == expected.model
+    assert winner.lengths == (expected.sequence_length,)
+
+
 def test_a_run_that_is_stopped_goes_on_and_is_not_run_again(bench, monkeypatch):
     """Pretraining is left out: it leaves the weights of a run that has just begun."""
     trained, tune = [], quality_for_time.finetune
@@ -161,7 +175,7 @@ def test_both_sides_are_trained_on_the_same_text_and_tuned_alike(bench, monkeypa
     monkeypatch.setattr(quality_for_time, "search", lambda bench: dataclasses.replace(SHORT, lengths=(16,)))
     trials = confirm(dataclasses.replace(bench, seeds=(0,)))
     trained = ("trained", "mood", 0)
-    assert tuned == [trained, trained, ("stage-0", "mood", 0), trained]
+    assert tuned == [trained, trained, ("stage-0", "mood", 0), trained, ("discriminator", "mood", 0)]
     assert [(settings["seconds"], settings["learning_rate"]) for _, settings, _ in asked] == [
         (180, PEER_RATES[0]), (180, PEER_RATES[1]), (1800, PEER_RATES[1])]
     command, settings, shapes = asked[-1]
@@ -176,6 +190,7 @@ def test_both_sides_are_trained_on_the_same_text_and_tuned_alike(bench, monkeypa
     table = tables.results_table("quality for time")
     assert "| here | 30 | 0.00025 | 2 | 53.0 (1) |" in table
     assert "| Hugging Face in PyTorch | 30 | 0.0005 | 5 | 54.0 (1) |" in table
+    assert "| none, random weights | 0 |  | 0 | 55.0 (1) |" in table
 
 
 def test_what_the_peer_leaves_is_tuned_as_a_model_of_hugging_face(bench, monkeypatch):

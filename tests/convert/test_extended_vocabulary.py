@@ -54,6 +54,8 @@ def test_a_continuing_piece_is_put_together_from_continuing_pieces():
 
 @pytest.mark.parametrize(["pieces", "sentence"], [
     (["the", "Film"], "line 2: 'Film' never comes out of the model's tokenizer"),
+    (["covid-19"], "line 1: 'covid-19' never comes out of the model's tokenizer .*words end at punctuation"),
+    (["新冠"], "line 1: '新冠' never comes out of the model's tokenizer .*split_cjk=True"),
     (["[PAD]"], "has no piece that is new")])
 def test_a_file_that_cannot_be_used_is_refused_with_its_line(pieces, sentence, tmp_path):
     file = pieces_file(tmp_path / "pieces.txt", *pieces)

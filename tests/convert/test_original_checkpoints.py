@@ -171,7 +171,7 @@ def test_a_fine_tuned_checkpoint_is_a_classifier_with_the_originals_logits(tmp_p
     start = {name.removeprefix("init/"): arrays[name] for name in arrays.files if name.startswith("init/")}
     folder = write_checkpoint(tmp_path / "mrpc", start, settings=settings, vocabulary=shared_path(VOCABULARY))
     classifier = ElectraTextClassifier.from_preset(folder)
-    assert classifier.labels == ("0", "1")
+    assert classifier.labels == ("0", "1") and classifier.pairs
     logits = classifier(arrays["step0/in/input_ids"], segment_ids=arrays["step0/in/segment_ids"],
                         padding_mask=arrays["step0/in/input_mask"])
     np.testing.assert_allclose(logits, arrays["out_eval/logits"], atol=TOLERANCE)

@@ -170,6 +170,18 @@ def test_a_table_padded_to_a_multiple_of_8_is_understood(folder):
     assert encoder.embeddings.word_embeddings.shape[0] == 512
 
 
+@pytest.mark.parametrize("file, changes, message", [
+    ("tokenizer", {"normalizer": {"type": "Sequence", "normalizers": []}},
+     "tokenizer.json: the normalizer is of type 'Sequence', and only BertNormalizer is known here"),
+    ("tokenizer", {"pre_tokenizer": {"type": "Metaspace"}}, "the pre_tokenizer is of type 'Metaspace'"),
+    ("tokenizer_config", {"word_tokenizer_type": "mecab"}, "tokenizer_config.json: words are found by 'mecab' there")])
+def test_a_tokenizer_that_finds_other_words_is_refused(folder, file, changes, message):
+    path = folder / f"{file}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(InputError, match=message):
+        load_model_folder(folder)
+
+
 def test_a_tokenizer_of_another_kind_is_refused(folder):
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     (folder / "tokenizer.json").write_text(json.dumps({**tokenizer, "model": {"type": "BPE", "vocab": {}}}))

@@ -32,6 +32,14 @@ def test_a_vocabulary_from_elsewhere_is_checked_and_stored(run, tmp_path):
     assert Vocabulary.load(tmp_path / "v") == Vocabulary([*SPECIAL_PIECES, "a", "##b"], TextSettings(False, False))
 
 
+def test_a_vocabulary_with_capitals_is_not_stored_for_small_letters(run, tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL_PIECES, "Haus", "##b"]) + "\n")
+    done = run("--vocabulary_file=vocab.txt", "--output=v")
+    assert done.returncode == 2 and "vocab.txt has capitals" in done.stderr and not (tmp_path / "v").exists()
+    assert "add --nolowercase --nostrip_accents" in done.stderr
+    assert run("--vocabulary_file=vocab.txt", "--output=v", "--nolowercase", "--nostrip_accents").returncode == 0
+
+
 @pytest.mark.parametrize(("flags", "message"), [
     (["--output=v"], "give either --corpus"), (["--output=v", "--corpus=none.txt"], "none.txt matches no file"),
     (["--output=.", "--corpus=a.txt"], "holds other work")])

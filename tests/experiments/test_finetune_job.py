@@ -107,6 +107,15 @@ def test_folds_of_a_task_of_glue_make_an_ensemble_and_are_scored_on_its_validati
     assert len((tmp_path / "run" / "submission" / "RTE.tsv").read_text().splitlines()) == 25
 
 
+def test_the_settings_of_a_run_on_a_task_of_glue_repeat_it(run, data, tmp_path, capsys):
+    run("--task=glue/rte", f"--data_dir={data}")
+    in_process.run(finetune, f"--config={tmp_path}/run/settings.json", "--seed=2", f"--output={tmp_path}/again")
+    settings = [json.loads((tmp_path / name / "settings.json").read_text()) for name in ("run", "again")]
+    assert settings[1] == {**settings[0], "seed": 2}
+    assert "--text_columns says nothing to --task=glue/rte" in run(
+        "--task=glue/rte", f"--data_dir={data}", "--text_columns=hypothesis,premise", code=2)
+
+
 def test_a_validation_set_beside_folds_is_refused(run, data):
     error = run("--task=glue/rte", f"--data_dir={data}", "--folds=3", f"--validation={data}/RTE/dev.tsv", code=2)
     assert "a validation set and folds exclude each other; give one of them" in error

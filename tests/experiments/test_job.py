@@ -142,6 +142,15 @@ def test_the_settings_file_of_a_run_gives_the_same_settings_again(tmp_path):
     assert read(f"--config={folder / 'settings.json'}") == flags
 
 
+@pytest.mark.parametrize(("columns", "expected"), [
+    (["text, raw", "b"], ("text, raw", "b")), ([1, 2], ("1", "2")), (3, ("3",)), ('"text, raw",b', ("text, raw", "b"))])
+def test_a_list_in_a_config_file_is_taken_as_it_is_and_text_as_on_the_command_line(tmp_path, columns, expected):
+    flags = read("--data=records", write_json(tmp_path / "a.json", {"columns": columns}))
+    assert flags.columns == expected
+    again = read(write_json(tmp_path / "b.json", {"data": "records", "columns": job.settings_of(flags)["columns"]}))
+    assert again.columns == expected
+
+
 @pytest.mark.parametrize(("values", "message"), [
     ({"bach_size": 8}, "^--config: .*a.json: setting 'bach_size' does not exist; did you mean 'batch_size'"),
     ({"optimizer": {"lerning_rate": 1}}, "a.json: setting 'optimizer.lerning_rate' does not exist; did you mean "

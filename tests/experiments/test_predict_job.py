@@ -124,3 +124,13 @@ def test_a_model_for_any_number_of_endings_answers_lines_of_several(answers, tmp
     lines = ["the film\tgood\tbad", "the film\tgood\tbad\tfine", "the plot\tbad\tgood"]
     shown = list(map(json.loads, answers(tmp_path / "any", lines).splitlines()))
     assert [len(one["probabilities"]) for one in shown] == [2, 3, 2]
+
+
+def test_a_tab_before_a_model_of_single_texts_is_told_once(folder_of, tmp_path, capsys):
+    (tmp_path / "texts.tsv").write_text("a film\na film\ta scene\na\tb\n")
+    for name, places in (("classifier", ["line 2"]), ("classifier of pairs", [])):
+        lines = tmp_path / "texts.tsv" if places else tmp_path / "pairs.tsv"
+        (tmp_path / "pairs.tsv").write_text("a film\ta scene\n")
+        run(predict, f"--model={folder_of(name)}", f"--input={lines}", "--engine=tensorflow")
+        told = re.findall(r"(line \d+): the line holds a tab, which is a space to this model", capsys.readouterr().err)
+        assert told == places

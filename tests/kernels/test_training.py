@@ -96,6 +96,16 @@ def test_the_fused_update_is_that_of_the_plain_optimizer(size):
     np.testing.assert_allclose(*answers, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("device", ["GPU", "TPU"])
+def test_beside_an_accelerator_the_operations_are_off(monkeypatch, device):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if kind == device else [])
+    kernels.why_not.cache_clear()
+    try:
+        assert kernels.why_not("float32") == f"there is a {device}, and they are for the CPU"
+    finally:
+        kernels.why_not.cache_clear()
+
+
 def test_without_a_compiler_the_plain_path_trains(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "compiler", lambda: None)
     monkeypatch.setattr(build, "library_path", lambda: tmp_path / "libelectra.so")

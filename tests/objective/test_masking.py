@@ -5,8 +5,14 @@ import tensorflow as tf
 from electra_tf.config import MaskingConfig
 from electra_tf.objective.masking import SpecialIds, mask_tokens, replace_at
 from electra_tf.objective.random_bits import RandomSource
+from electra_tf.text.vocabulary import Vocabulary
 
 SPECIAL = SpecialIds(cls=2, sep=3, mask=4)
+
+
+def test_special_ids_are_those_of_the_vocabulary():
+    vocabulary = Vocabulary(["[PAD]", "a", "[MASK]", "[SEP]", "[CLS]", "[UNK]"])
+    assert SpecialIds.of(vocabulary) == SpecialIds(cls=4, sep=3, mask=2)
 
 
 def rows_of(lengths, *, width, vocabulary=500, seed=0):

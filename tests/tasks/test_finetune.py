@@ -20,6 +20,7 @@ from electra_tf.tasks.finetuning_loop import _evaluation_steps, tune
 from electra_tf.tasks.options import TextClassification, Trials
 from electra_tf.tasks.task_models import load_task_model
 from electra_tf.tasks.text_classification import ElectraTextClassifier
+from electra_tf.text.vocabulary import Vocabulary
 from tests.tasks.tiny import reviews, save_networks, write_tsv
 
 CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=3.5, learning_rate=3e-3, dropout=0.0,
@@ -316,7 +317,7 @@ def test_a_preset_starts_from_random_weights_with_a_given_vocabulary(data, tmp_p
     vocabulary = f"{data['model']}/discriminator/vocabulary"
     result = finetune(config, **sets, model="tiny", vocabulary=vocabulary, output=tmp_path / "run")
     settings = json.loads((tmp_path / "run" / "result.json").read_text())["settings"]
-    assert settings["model"] == "tiny" and settings["random_weights"]
+    assert settings["model"] == "tiny" and settings["random_weights"] and settings["vocabulary"] == vocabulary
     classifier = ElectraTextClassifier.from_preset(result.folder / "model")
     assert classifier.encoder.config.num_layers == 4 and classifier.encoder.config.hidden_size == 128
     assert np.std(classifier.encoder.embeddings.word_embeddings.numpy()) == pytest.approx(0.02, rel=0.2)
@@ -328,3 +329,26 @@ def test_a_preset_starts_from_random_weights_with_a_given_vocabulary(data, tmp_p
 def test_a_preset_and_a_vocabulary_belong_together(data, tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         finetune(CONFIG, **{**data, **changes}, output=tmp_path / "run")
+
+
+def test_a_preset_goes_on_with_its_own_vocabulary_alone(data, tmp_path):
+    sets = {name: data[name] for name in ("train", "validation", "task")}
+    config = replace(CONFIG, epochs=0.2, evaluations_per_epoch=1)
+    vocabulary = Vocabulary.load(f"{data['model']}/discriminator/vocabulary")
+    for name, pieces in (("one", vocabulary.pieces), ("same", vocabulary.pieces), ("other", (
+            *vocabulary.pieces[:-2], *vocabulary.pieces[:-3:-1]))):
+        Vocabulary(pieces).save(tmp_path / name)
+    finetune(config, **sets, model="tiny", vocabulary=tmp_path / "one", output=tmp_path / "run")
+    (tmp_path / "run" / "report.html").unlink()  # as a run that was killed
+    with pytest.raises(InputError, match="inputs.vocabulary is '[0-9a-f]+' there and '[0-9a-f]+' here"):
+        finetune(config, **sets, model="tiny", vocabulary=tmp_path / "other", output=tmp_path / "run")
+    finetune(config, **sets, model="tiny", vocabulary=tmp_path / "same", output=tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_trials_on_the_same_sets_encode_them_once(data, tmp_path, monkeypatch):
+    encoded, examples = [], ClassificationTask.examples
+    monkeypatch.setattr(ClassificationTask, "examples", lambda task, model, rows: (
+        encoded.append(rows.source) or examples(task, model, rows)))
+    finetune(replace(CONFIG, epochs=0.1), **data, trials=Trials(num_trials=3), output=tmp_path / "run")
+    assert sorted(encoded) == sorted(data[name] for name in ("train", "validation", "test") if data.get(name))

@@ -246,6 +246,11 @@ def test_with_a_time_budget_the_rate_follows_the_clock(warmup_steps):
     assert again.rate_of(2000) == pytest.approx(0.3 * 0.25)
 
 
+def test_updates_that_are_given_go_before_a_time_budget():
+    config = PretrainingConfig(optimizer=OptimizerConfig(learning_rate=0.3, warmup_steps=0), time_budget="30m")
+    assert optimizer_for(config, train_steps=4).rate_of(2) == pytest.approx(0.15)
+
+
 def test_rate_of_tells_the_rate_of_a_numbered_update():
     optimizer = optimizer_for(OptimizerConfig(learning_rate=1.0, warmup_steps=4), train_steps=10)
     np.testing.assert_allclose([optimizer.rate_of(0), optimizer.rate_of(2), optimizer.rate_of(5)], [0, 0.4, 0.5],
@@ -257,6 +262,9 @@ def test_an_architecture_gets_the_optimizer_of_its_preset():
     optimizer = optimizer_for(ElectraConfig.from_preset("base", vocabulary_size=31), train_steps=1000)
     assert optimizer.config.learning_rate == 2e-4
     assert optimizer.config.warmup_steps == 100
+    for name, rate in (("mini", 7e-4), ("half_hour", 2.5e-4)):  # of the same depth and width
+        config = ElectraConfig.from_preset(name, vocabulary_size=31)
+        assert optimizer_for(config, train_steps=1000).config.learning_rate == rate
     config = PretrainingConfig(optimizer=OptimizerConfig(learning_rate=0.3, warmup_steps=0), train_steps=4)
     assert optimizer_for(config).rate_of(2) == pytest.approx(0.15)
 

@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
-from electra_tf.config import replace
+from electra_tf.config import ObjectiveConfig, replace
 from electra_tf.errors import InputError
 from electra_tf.model.model_folder import load_model_folder
 from electra_tf.model.networks import ElectraDiscriminator, ElectraGenerator
@@ -231,7 +231,15 @@ def test_a_run_starts_from_the_weights_of_another_with_a_new_schedule(run, recor
     monkeypatch.setattr("electra_tf.training.pretrain.Trainer", WatchedTrainer)
     with pytest.raises(Begun) as begun:
         pretrain(replace(CONFIG, train_steps=20, seed=8), data=records, output=tmp_path / "run", init_from=str(folder))
-    assert f"Weights of both networks from step 12 of {folder}." in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"Weights of both networks from step 12 of {folder}." in told and "word embeddings stay" not in told
+    held = replace(CONFIG, optimizer=replace(CONFIG.optimizer, word_embeddings_rate=0.0))
+    with pytest.raises(Begun):
+        pretrain(held, data=records, output=tmp_path / "held", init_from=str(folder))
+    with pytest.raises(InputError, match="would keep the random word embeddings of a generator that shares nothing"):
+        pretrain(replace(held, objective=ObjectiveConfig(shared="nothing")), data=records, output=tmp_path / "random",
+                 init_from=str(folder / "discriminator"))
+    assert "The word embeddings stay as they are there (optimizer.word_embeddings_rate=0)" in capsys.readouterr().err
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["init_from"] == str(folder)
     theirs = safetensors.numpy.load_file(folder / "checkpoints" / "step-00000012" / "tensors.safetensors")
     for name, array in begun.value.args[0].items():

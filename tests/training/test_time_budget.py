@@ -104,7 +104,7 @@ def test_the_clock_ends_a_run_and_its_rate_has_fallen_to_nothing_by_then(records
     stored = json.loads((tmp_path / "run" / "result.json").read_text())
     assert stored["step"] == stored["train_steps"] == stored["executed_steps"] == len(updates)
     assert (tmp_path / "run" / "discriminator").is_dir()
-    capsys.readouterr()
+    assert f"The clock ends the run after {CONFIG.time_budget}; train_steps is not read" in capsys.readouterr().err
     assert pretrain(CONFIG, data=records, output=tmp_path / "run") == result
     assert f"has done its {len(updates)} steps" in capsys.readouterr().err
 
@@ -139,6 +139,9 @@ def test_time_that_is_used_up_before_the_first_update_is_refused(records, tmp_pa
     with pytest.raises(InputError, match="time_budget=30s was used up before the first update, which began after 31 "
                                          "seconds; give more time"):
         pretrain(CONFIG, data=records, output=tmp_path / "run")
+    with pytest.raises(InputError, match="time_budget is '30s' there and '60s' here.*Nothing has been trained in it "
+                                         "that would be lost if you remove it"):
+        pretrain(replace(CONFIG, time_budget="60s"), data=records, output=tmp_path / "run")
 
 
 def test_another_budget_on_the_same_output_is_refused(records, tmp_path, monkeypatch):

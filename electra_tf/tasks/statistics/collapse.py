@@ -26,13 +26,15 @@ def majority_level(labels, *, num_labels, metric):
         metric: name of a score of ClassificationScores.
 
     Returns:
-        float; for "accuracy" the share of the commonest label, for "matthews" 0.
+        float; for "accuracy" the share of the commonest label, for "matthews" 0. None where a constant answer is never
+        wrong, as by "recall": there a good model reaches no more, so that the score tells nothing of a collapse.
 
     >>> majority_level([0, 1, 1], num_labels=2, metric="accuracy")   # 0.667
     """
     labels = np.asarray(labels)
-    return max(classification_scores(labels, np.full(len(labels), answer), num_labels=num_labels).numbers()[metric]
-               for answer in range(num_labels))
+    level = max(classification_scores(labels, np.full(len(labels), answer), num_labels=num_labels).numbers()[metric]
+                for answer in range(num_labels))
+    return level if level < 1 else None
 
 
 def collapse_of(scores, *, metric, majority_level=None):

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import pathlib
 import sys
 
 import numpy as np
@@ -18,6 +19,7 @@ from electra_tf.tasks.tagging.tagged_files import read_tagged_sentences
 from electra_tf.tasks.tagging.tagged_text import tagged_text
 from electra_tf.tasks.tagging.tagging_scores import METRICS, scored_spans, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
+from electra_tf.text.basic_tokenizer import word_places
 
 
 class TokenClassificationTask(FineTuningTask):
@@ -54,6 +56,7 @@ class TokenClassificationTask(FineTuningTask):
 
     def examples(self, model, rows):
         tags = _tags_for(model, rows)
+        _require_equal_words(model, rows)
         encoded = model.encode(rows.words)
         num_empty = int(encoded.is_empty_word.sum())
         if num_empty:
@@ -99,6 +102,17 @@ class TokenClassificationTask(FineTuningTask):
 
     def draw(self, scores, model, *, path, title):
         draw_confusion(scores.confusion, scores.types, path=path, title=title)
+
+
+def _require_equal_words(model, rows):
+    """InputError where the texts of JSON lines have other words than the model would tag."""
+    settings = model.preprocessor.vocabulary.settings
+    if settings.split_cjk or ".jsonl" not in pathlib.Path(str(rows.source).lower()).suffixes:
+        return
+    for text, lines in zip(rows.texts, rows.lines, strict=True):
+        if word_places(text.text, settings) != text.places:
+            raise InputError(f"{rows.source}, line {lines[0]}: the model's vocabulary does not make each Chinese "
+                             f"character a word, JSON lines do; give a file with a word and its tag in each line.")
 
 
 def _tags_for(model, rows):

@@ -30,6 +30,17 @@ def test_a_collapsed_model_is_told_from_one_that_has_learnt(metric, answers, exp
     assert collapse_of(scores, metric=metric, majority_level=level) == expected
 
 
+def test_recall_which_a_constant_answer_makes_perfect_shows_no_collapse():
+    labels = np.array([0, 0, 0, 1, 1])
+    level = majority_level(labels, num_labels=2, metric="recall")
+    scores = classification_scores(labels, [0, 0, 1, 1, 0], num_labels=2)
+    assert level is None and collapse_of(scores, metric="recall", majority_level=level) is None
+    dead = classification_scores(labels, [1] * 5, num_labels=2)
+    assert dead.numbers()["recall"] == 1 and collapse_of(dead, metric="recall", majority_level=level) == CONSTANT
+    # Always 1: precision 2/5, recall 1.
+    assert majority_level(labels, num_labels=2, metric="f1") == pytest.approx(4 / 7)
+
+
 def test_a_score_as_good_as_the_majority_share_shows_nothing_learnt():
     scores = classification_scores(LABELS, [2, 0, 1, 1, 0, 2], num_labels=3)
     assert scores.accuracy == 3 / 6

@@ -7,6 +7,7 @@ import pytest
 
 from electra_tf.config import FineTuningConfig
 from electra_tf.errors import InputError
+from electra_tf.model.encoder import ElectraEncoder
 from electra_tf.serving.predictor import Predictor
 from electra_tf.tasks.evaluate import evaluate
 from electra_tf.tasks.finetune import finetune, task_of
@@ -18,10 +19,12 @@ from electra_tf.tasks.tagging.tag_schemes import labels_of, spans_of
 from electra_tf.tasks.tagging.tagging_scores import METRICS, tagging_scores
 from electra_tf.tasks.tagging.token_classification import ElectraTokenClassifier
 from electra_tf.tasks.task_models import load_task_model
+from electra_tf.text.preprocessor import TextPreprocessor
+from electra_tf.text.vocabulary import TextSettings, Vocabulary
 from experiments import finetune as finetune_job
 from experiments import job, predict
 from tests.tasks.tagging.moods import moods, write_columns
-from tests.tasks.tiny import save_networks
+from tests.tasks.tiny import save_networks, tiny_config, tiny_vocabulary
 
 CONFIG = FineTuningConfig(sequence_length=20, batch_size=16, epochs=8, learning_rate=3e-3, dropout=0.0, layer_decay=1.0)
 EMPTY = "\u00ad"
@@ -151,6 +154,22 @@ def test_each_option_is_alive(data, tmp_path, option, value):
                 examples.labels.values.tolist())
 
     assert what_is_learnt(TokenClassification(**{option: value})) != what_is_learnt(TokenClassification())
+
+
+def test_json_lines_are_refused_where_the_model_would_find_other_words_in_them(data, tmp_path):
+    kept = Vocabulary((*tiny_vocabulary().pieces, "語", "##語"), TextSettings(split_cjk=False))
+    split = Vocabulary(kept.pieces)
+    for name, text in (("latin", "a good film"), ("chinese", "a 語語")):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": text, "spans": [[0, 1, "X"]]}) + "\n")
+    task = task_of(TokenClassification())
+    for vocabulary, name in ((kept, "latin"), (split, "chinese")):
+        model = ElectraTokenClassifier(
+            ElectraEncoder(tiny_config(vocabulary_size=kept.size)), labels=["O", "B-X", "I-X"], scheme="IOB2",
+            preprocessor=TextPreprocessor(vocabulary, sequence_length=20))
+        assert len(task.examples(model, task.read(tmp_path / f"{name}.jsonl"))) == 1
+    model.preprocessor = TextPreprocessor(kept, sequence_length=20)
+    with pytest.raises(InputError, match=r"chinese\.jsonl, line 1: the model's vocabulary does not make each Chinese"):
+        task.examples(model, task.read(tmp_path / "chinese.jsonl"))
 
 
 @pytest.mark.parametrize(("content", "message"), [
