@@ -215,13 +215,18 @@ def _run_folder(output, settings):
     try:
         return create_run_folder(output, job=JOB, settings=settings, resume=True)
     except InputError as error:
-        if (pathlib.Path(output) / SETTINGS_FILE).is_file() and not any(
-                (pathlib.Path(output) / CHECKPOINTS).glob("*")):
+        if _has_trained_nothing(pathlib.Path(output)):
             raise InputError(f"{error} Nothing has been trained in it that would be lost if you remove it.") from None
         if not is_run(output):
             raise
         raise InputError(f"{error} To go on from its weights with other settings, also give "
                          f"--init_from={output}.") from None
+
+
+def _has_trained_nothing(folder):
+    """Whether a folder is that of a pretraining run that died before its first checkpoint, and of nothing else."""
+    return ((folder / SETTINGS_FILE).is_file() and read_json(folder / SETTINGS_FILE).get("job") == JOB
+            and not (folder / RESULT_FILE).is_file() and not any((folder / CHECKPOINTS).glob("*")))
 
 
 def _operations_told(pretrainer):

@@ -288,3 +288,13 @@ def test_initial_weights_that_do_not_fit_are_refused_in_one_sentence(run, tmp_pa
         read(folder / "generator")
     with pytest.raises(InputError, match="is not a model folder"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("job, file", [("finetune", "model"), ("build_pretraining_data", "manifest.json"),
+                                       ("pretrain", "result.json")])
+def test_nobody_is_told_to_remove_a_folder_that_holds_work(records, tmp_path, job, file):
+    (tmp_path / "settings.json").write_text(json.dumps({"job": job, "batch_size": 3}))
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(InputError, match="holds a run") as refused:
+        pretrain(CONFIG, data=records, output=tmp_path)
+    assert "remove it" not in str(refused.value)
