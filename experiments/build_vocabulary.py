@@ -6,8 +6,8 @@ import sys
 import electra_tf
 from electra_tf import files
 from electra_tf.config import setting
-from electra_tf.convert.vocabularies import is_cased
 from electra_tf.progress import Progress
+from electra_tf.text.vocabulary import is_cased
 from electra_tf.training.run_folder import write_result, write_settings
 from experiments import job
 

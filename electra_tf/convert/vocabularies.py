@@ -6,7 +6,7 @@ import pathlib
 from electra_tf.config import read_json
 from electra_tf.errors import InputError
 from electra_tf.text.pieces import CLS, CONTINUATION, MASK, PAD, SEP, SPECIAL_PIECES, UNK
-from electra_tf.text.vocabulary import TextSettings, Vocabulary
+from electra_tf.text.vocabulary import TextSettings, Vocabulary, is_cased
 
 PIECES_FILE = "vocab.txt"
 _OUR_SETTINGS_FILE = "text_settings.json"
@@ -52,11 +52,6 @@ def read_vocabulary_beside(folder):
                             "and strips accents.",)
     return (Vocabulary(vocabulary.pieces, TextSettings(lowercase=False, strip_accents=False)),
             ("No file says how the tokenizer was set; the vocabulary has capitals, so case and accents are kept.",))
-
-
-def is_cased(pieces):
-    """Whether pieces other than the bracketed ones hold capital letters."""
-    return any(piece != piece.lower() for piece in pieces if not piece.startswith("["))
 
 
 def write_hugging_face(folder, vocabulary, *, max_positions):

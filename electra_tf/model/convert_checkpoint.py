@@ -9,7 +9,6 @@ from electra_tf.convert.extended_vocabulary import with_extended_vocabulary
 from electra_tf.convert.formats import FOREIGN, KERAS_HUB, ORIGINAL, OURS, read_foreign, recognize, write_foreign
 from electra_tf.convert.longer_positions import with_longer_positions
 from electra_tf.convert.names import TEXT_TASKS
-from electra_tf.convert.vocabularies import is_cased
 from electra_tf.errors import InputError
 from electra_tf.files import new_folder, require_new_or_empty
 from electra_tf.model.encoder import ElectraEncoder, encoder_weights
@@ -20,7 +19,7 @@ from electra_tf.model.model_folder import (
     load_model_folder,
     save_model_folder,
 )
-from electra_tf.text.vocabulary import TextSettings, Vocabulary, read_pieces
+from electra_tf.text.vocabulary import TextSettings, Vocabulary, is_cased, read_pieces
 
 FORMATS = (OURS, *FOREIGN)
 PARTS = ("discriminator", "generator", "encoder")

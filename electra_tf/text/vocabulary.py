@@ -246,3 +246,8 @@ def _check_pieces(pieces, where):
     for piece in SPECIAL_PIECES:
         if piece not in line_of:
             raise InputError(f"{where}: {piece} is missing; expected {', '.join(SPECIAL_PIECES)}, each on a line.")
+
+
+def is_cased(pieces):
+    """Whether pieces other than the bracketed ones hold capital letters."""
+    return any(piece != piece.lower() for piece in pieces if not piece.startswith("["))

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from electra_tf.tasks.confusion_picture import AS_WRITTEN
 from electra_tf.tasks.report.html_elements import svg_element, tag
 
 # A colour that stands for one of the page's, which a browser knows by name: the page decides between light and dark.
@@ -13,7 +14,7 @@ _INK, _MUTED, _GRID, _FIRST, _SECOND = "#010101", "#020202", "#030303", "#040404
 _CSS = {_INK: "var(--ink)", _MUTED: "var(--muted)", _GRID: "var(--line)", _FIRST: "var(--first)",
         _SECOND: "var(--second)"}
 _STYLE = {
-    "svg.fonttype": "none", "text.parse_math": False, "font.size": 9, "text.color": _INK, "axes.edgecolor": _GRID,
+    **AS_WRITTEN, "svg.fonttype": "none", "font.size": 9, "text.color": _INK, "axes.edgecolor": _GRID,
     "axes.labelcolor": _MUTED,
     "axes.grid": True, "axes.axisbelow": True, "grid.color": _GRID, "grid.linewidth": 0.6, "xtick.color": _MUTED,
     "ytick.color": _MUTED, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10,
